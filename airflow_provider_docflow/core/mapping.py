@@ -1,0 +1,172 @@
+"""
+From one document to another: the canonical document carries over, bare Jinja expressions override.
+
+Expressions are compiled in a sandbox with StrictUndefined and return native values, so a Decimal
+stays a Decimal: ``"source.payable_amount * 100"``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.document import Document, DocumentType, document_from_json
+
+_STEP = re.compile(r"^([A-Za-z_]\w*)(?:\[(\d+|\*)\])?$")
+Expression = Callable[..., Any]
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Any:
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import SandboxedEnvironment
+
+    environment = SandboxedEnvironment(undefined=StrictUndefined)
+    environment.filters["decimal"] = lambda value: Decimal(str(value))
+    return environment
+
+
+@lru_cache(maxsize=512)
+def compile_expression(expression: str) -> Expression:
+    """Compile one bare Jinja expression.
+
+    :raises Misconfigured: it is no expression.
+    """
+    from jinja2 import TemplateSyntaxError
+
+    try:
+        compiled = _environment().compile_expression(expression, undefined_to_none=False)
+    except TemplateSyntaxError as error:
+        raise exc.Misconfigured(
+            f"the mapping {expression!r} is no expression: {error.message}.",
+            remedy="Write a bare Jinja expression without braces, such as source.payable_amount.",
+        ) from error
+    return compiled  # type: ignore[no-any-return]
+
+
+def evaluate(expression: str, field: str, **names: Any) -> Any:
+    """Return the value of ``expression``.
+
+    :raises InvalidDocument: it names something that the source does not have, or cannot be computed.
+    """
+    from jinja2 import StrictUndefined, UndefinedError
+    from jinja2.exceptions import SecurityError
+
+    try:
+        value = compile_expression(expression)(**names)
+        if isinstance(value, StrictUndefined):
+            raise UndefinedError(value._undefined_message)
+    except (UndefinedError, SecurityError, ArithmeticError, TypeError, ValueError) as error:
+        raise exc.InvalidDocument(
+            f"the mapping {expression!r} fails: {error}.",
+            field=field,
+            remedy="Correct the mapping, or fill in the field at the source.",
+        ) from error
+    return value
+
+
+def check_mapping(mapping: Mapping[str, str]) -> None:
+    """Compile every expression and check every target path before anything is sent."""
+    for path, expression in mapping.items():
+        _steps(path)
+        compile_expression(expression)
+
+
+def _steps(path: str) -> list[tuple[str, str | None]]:
+    steps = []
+    for part in path.split("."):
+        found = _STEP.match(part)
+        if not found:
+            raise exc.Misconfigured(
+                f"{path!r} is no field path.",
+                field=path,
+                remedy="Write paths as lines[0].price_amount or lines[*].item_id.",
+            )
+        steps.append((found[1], found[2]))
+    return steps
+
+
+def _assign(target: Any, steps: list[tuple[str, str | None]], value: Callable[[Any], Any], path: str) -> None:
+    (name, index), rest = steps[0], steps[1:]
+    if index is None:
+        if rest:
+            child = target.get(name)
+            target[name] = child = child if isinstance(child, dict) else {}
+            _assign(child, rest, value, path)
+        else:
+            target[name] = _plain(value(target))
+        return
+    members = target.get(name) or []
+    chosen = range(len(members)) if index == "*" else [int(index)]
+    for position in chosen:
+        if position >= len(members):
+            raise exc.InvalidDocument(f"there is no {name}[{position}].", field=path)
+        if rest:
+            _assign(members[position], rest, value, path)
+        else:
+            members[position] = _plain(value(members[position]))
+
+
+def _plain(value: Any) -> Any:
+    return value.model_dump() if hasattr(value, "model_dump") else value
+
+
+def derive(
+    source: Document,
+    document_type: str,
+    mapping: Mapping[str, str] | None = None,
+    *,
+    names: Mapping[str, Any] | None = None,
+) -> Document:
+    """Return the document of ``document_type`` that follows from ``source``.
+
+    The canonical fields carry over. What belongs to the source alone (its notes, its tenant fields,
+    its posting date) does not.
+
+    :param mapping: target path → expression over ``source``, ``line`` (in ``lines[*]`` paths) and ``names``.
+    :raises InvalidDocument: a mapping fails, or the result contradicts itself.
+    """
+    data = source.model_dump()
+    data.update(document_type=DocumentType(document_type), notes=(), extensions={}, posting_date=None)
+    target = _mutable(data)
+    for path, expression in (mapping or {}).items():
+
+        def value(here: Any, expression: str = expression, path: str = path) -> Any:
+            return evaluate(expression, path, source=source, line=here, **(names or {}))
+
+        _assign(target, _steps(path), value, path)
+    if mapping:
+        target = _without_stale_totals(target, mapping)
+    return document_from_json(target).totalled()
+
+
+def _mutable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _mutable(inner) for name, inner in value.items()}
+    if isinstance(value, tuple | list):
+        return [_mutable(inner) for inner in value]
+    return value
+
+
+def _without_stale_totals(target: dict[str, Any], mapping: Mapping[str, str]) -> dict[str, Any]:
+    """Drop totals that a mapping of their parts has outdated, so that they are computed again."""
+    parts = ("quantity", "price_amount", "base_quantity", "tax_percent", "price_includes_tax")
+    if not any(path.startswith("lines") and path.rsplit(".", 1)[-1] in parts for path in mapping):
+        return target
+    given = set(mapping)
+    for line in target["lines"]:
+        if not given & {"lines[*].line_extension_amount"}:
+            line["line_extension_amount"] = None
+        if not given & {"lines[*].tax_amount"}:
+            line["tax_amount"] = None
+    if "payable_amount" not in given:
+        target["payable_amount"] = None
+    if "tax_amount" not in given:
+        target["tax_amount"] = None
+    return target
+
+

@@ -1,0 +1,118 @@
+"""One connection as protocol code sees it: where, as whom, with which settings. No secret shows in its repr."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timezone, tzinfo
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import httpx2
+
+from airflow_provider_docflow.exceptions import Misconfigured
+
+if TYPE_CHECKING:
+    from airflow_provider_docflow.core.profile import SystemProfile
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """Settings of one connection.
+
+    :param instance: the system's own name of itself; empty until it was asked.
+    :param settings: the connection's extra fields, only those that the profile declares.
+    """
+
+    profile: SystemProfile
+    conn_id: str
+    base_url: str = ""
+    username: str = ""
+    password: str = field(default="", repr=False)
+    database: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    instance: str = ""
+
+    def setting(self, name: str, default: Any = None) -> Any:
+        """Return a setting, its declared default, or ``default``."""
+        value = self.settings.get(name)
+        if value not in (None, ""):
+            return value
+        declared = self.profile.conn_fields.get(name, {}).get("schema", {}).get("default")
+        return default if declared is None else declared
+
+    def required(self, name: str) -> Any:
+        """Return a setting that the connection must have.
+
+        :raises Misconfigured: it is empty.
+        """
+        value = self.setting(name)
+        if value in (None, ""):
+            raise Misconfigured(
+                f"connection {self.conn_id} lacks the field {name}.",
+                system=self.profile.name,
+                field=name,
+                remedy=f"Fill in {name} of the connection {self.conn_id}.",
+            )
+        return value
+
+    @property
+    def time_zone(self) -> tzinfo:
+        """Return the zone in which this system writes its clock times."""
+        name = str(self.setting("time_zone", "UTC"))
+        try:
+            return timezone.utc if name == "UTC" else ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise Misconfigured(
+                f"time zone {name!r} of connection {self.conn_id} is unknown.",
+                system=self.profile.name,
+                field="time_zone",
+                remedy="Use an IANA name such as Asia/Shanghai.",
+            ) from None
+
+    def url(self, path: str, **parts: Any) -> httpx2.URL:
+        """Return ``base_url`` + ``path`` with ``parts`` filled in, each quoted."""
+        filled = path.format(**{name: quote(str(value), safe="") for name, value in parts.items()})
+        if "://" in filled:
+            return httpx2.URL(filled)
+        return httpx2.URL(f"{self.base_url.rstrip('/')}/{filled.lstrip('/')}")
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | str | None = None,
+        data: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+        **parts: Any,
+    ) -> httpx2.Request:
+        """Build a request to this site; Decimals in ``json`` keep every digit."""
+        heads = {"Accept": "application/json", **(headers or {})}
+        if json is not None:
+            content = dumps(json)
+            heads.setdefault("Content-Type", "application/json; charset=utf-8")
+        seconds = timeout or float(self.setting("timeout_seconds", self.profile.timeout_seconds))
+        return httpx2.Request(
+            method,
+            self.url(path, **parts),
+            params=params,
+            headers=heads,
+            content=content,
+            data=data,
+            extensions={"timeout": httpx2.Timeout(seconds).as_dict()},
+        )
+
+
+def dumps(value: Any) -> bytes:
+    """Return compact JSON in UTF-8.
+
+    :raises TypeError: a value is no JSON value; a Decimal must have been given its form (number
+        as text) by the profile, because a float would lose digits.
+    """
+    return jsonlib.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()

@@ -1,0 +1,1 @@
+"""Where protocol logic meets the network: the doors and the Airflow hook."""
