@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx2
+
+if TYPE_CHECKING:
+    from sqlalchemy import Executable
 
 T = TypeVar("T")
 
@@ -34,19 +37,30 @@ class TokenWanted:
 
 @dataclass(frozen=True)
 class Statement:
-    """One SQL statement with named parameters; ``expect`` is the row count it must change, if any."""
+    """
+    One SQL statement with named parameters.
 
-    sql: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    :param sql: text with ``:name`` parameters, or a SQLAlchemy Core construct.
+    :param parameters: values by name, or a list of them: the statement then runs once for each.
+    :param expect: the number of rows it must change, if any; otherwise nothing of the unit stays.
+    """
+
+    sql: str | Executable
+    parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] = field(default_factory=dict)
     expect: int | None = None
 
 
 @dataclass(frozen=True)
 class SqlUnit:
-    """Statements that run as one transaction; the answer is one list of rows (dicts) per statement."""
+    """
+    Statements that run as one transaction; the answer is one list of rows (dicts) per statement.
+
+    :param not_after: monotonic seconds after which it must not be committed any more.
+    """
 
     statements: tuple[Statement, ...]
     writes: bool = False
+    not_after: float | None = None
 
 
 Step = httpx2.Request | Pause | TokenWanted | SqlUnit
@@ -115,8 +129,8 @@ async def gather(
 def no_later_than(exchange: Exchange[T], deadline: float) -> Exchange[T]:
     """Pass ``exchange`` on, but let no request of it go out after ``deadline`` (monotonic seconds).
 
-    The driver checks it at the moment the first byte is written; this is what makes an expired
-    lease harmless.
+    The driver checks it at the moment the first byte is written, and of a SQL unit that writes just
+    before its commit; this is what makes an expired lease harmless.
     """
     answer: Any = None
     error: Exception | None = None
@@ -128,6 +142,8 @@ def no_later_than(exchange: Exchange[T], deadline: float) -> Exchange[T]:
             return value
         if isinstance(step, httpx2.Request):
             step.extensions = {**step.extensions, "docflow_not_after": deadline}
+        elif isinstance(step, SqlUnit) and step.writes:
+            step = replace(step, not_after=deadline)
         answer, error = None, None
         try:
             answer = yield step

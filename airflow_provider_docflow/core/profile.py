@@ -240,6 +240,15 @@ class SystemProfile:
     timeout_seconds: float = 30.0
     max_connections: int = 8
     settings_note: str = ""
+    resolve: Callable[[Mapping[str, Any]], SystemProfile] | None = None
+    """For products whose documents the connection itself names (SQL tables, a REST API of the user)."""
+
+    def configured(self, settings: Mapping[str, Any]) -> SystemProfile:
+        """Return the profile as a connection with these settings has it.
+
+        :raises Misconfigured: the settings name no usable documents.
+        """
+        return self.resolve(settings) if self.resolve else self
 
     def of(self, document_type: str) -> DocumentProfile:
         """Return what the product can do with ``document_type``.

@@ -64,17 +64,25 @@ def login_key(site: Site) -> str:
     return "\x1f".join((site.profile.name, site.base_url, site.database, site.username))
 
 
-def check_deadline(request: httpx2.Request) -> None:
+def refuse_if_late(not_after: float | None) -> None:
     """Refuse a write whose lease can no longer cover it.
 
+    :param not_after: monotonic seconds, None where there is no lease.
     :raises LeaseLost: nothing was sent.
     """
-    not_after = request.extensions.get("docflow_not_after")
     if not_after is not None and time.monotonic() > not_after:
         raise exc.LeaseLost(
             "the time to send this write is over; nothing was sent.",
             remedy="Nothing: the next try probes first.",
         )
+
+
+def check_deadline(request: httpx2.Request) -> None:
+    """Refuse to send a request whose lease can no longer cover it.
+
+    :raises LeaseLost: nothing was sent.
+    """
+    refuse_if_late(request.extensions.get("docflow_not_after"))
 
 
 class Door:
