@@ -1,0 +1,1 @@
+"""Who must sign, what was decided, and whether a decision covers what is about to be written."""

@@ -1,0 +1,103 @@
+"""From an Airflow connection to a site: only what the profile declares is taken over, secrets are masked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.profile import SystemProfile
+from airflow_provider_docflow.core.redact import is_secret_name
+from airflow_provider_docflow.core.site import Site
+from airflow_provider_docflow.systems import profile_of
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+PREFIX = "docflow_"
+BORROWED = {"http": "rest"}
+"""Connection types of other providers that a product of ours accepts as they are."""
+
+
+def conn_type_of(system: str) -> str:
+    """Return the connection type of a product."""
+    return f"{PREFIX}{system}"
+
+
+def system_of(conn_type: str) -> str:
+    """Return the product of a connection type.
+
+    :raises Misconfigured: the type is none of docflow's.
+    """
+    if conn_type.startswith(PREFIX):
+        return conn_type.removeprefix(PREFIX)
+    if conn_type in BORROWED:
+        return BORROWED[conn_type]
+    raise exc.Misconfigured(
+        f"a connection of type {conn_type!r} is no document system.",
+        field="conn_type",
+        remedy="Choose a connection type whose name begins with docflow_, or http for a REST system.",
+    )
+
+
+def site_of(connection: Connection, profile: SystemProfile | None = None) -> Site:
+    """Return the site of an Airflow connection and mask its secrets in the task's log.
+
+    :param profile: the product's profile where the connection does not name it.
+    :raises Misconfigured: the connection is of another kind, or its extra is no JSON object.
+    """
+    profile = profile or profile_of(system_of(connection.conn_type))
+    settings = _settings(connection, profile)
+    site = Site(
+        profile=profile.configured(settings),
+        conn_id=connection.conn_id,
+        base_url=_base_url(connection),
+        username=connection.login or "",
+        password=connection.password or "",
+        database="" if connection.conn_type in BORROWED else connection.schema or "",
+        settings=settings,
+    )
+    mask_secrets(connection, settings)
+    return site
+
+
+def _settings(connection: Connection, profile: SystemProfile) -> dict[str, Any]:
+    try:
+        extra = connection.extra_dejson
+    except ValueError:
+        extra = None
+    if not isinstance(extra, dict):
+        raise exc.Misconfigured(
+            f"the extra of connection {connection.conn_id} is no JSON object.",
+            system=connection.conn_id,
+            field="extra",
+            remedy="Open the connection and save it again.",
+        )
+    return {name: extra[name] for name in profile.conn_fields if name in extra}
+
+
+def _base_url(connection: Connection) -> str:
+    host = (connection.host or "").rstrip("/")
+    if not host:
+        return ""
+    if "://" not in host:
+        borrowed = connection.conn_type in BORROWED
+        scheme = (connection.schema or "http") if borrowed else "https"
+        host = f"{scheme}://{host}"
+    scheme, _, rest = host.partition("://")
+    name, slash, path = rest.partition("/")
+    if connection.port and ":" not in name.rsplit("]", 1)[-1]:
+        name = f"{name}:{connection.port}"
+    return f"{scheme}://{name}{slash}{path}"
+
+
+def mask_secrets(connection: Connection, settings: dict[str, Any]) -> None:
+    """Have Airflow mask the connection's secrets in logs."""
+    from airflow.sdk.log import mask_secret
+
+    for value in (connection.password, *_secret_values(settings)):
+        if value:
+            mask_secret(value)
+
+
+def _secret_values(settings: dict[str, Any]) -> list[str]:
+    return [value for name, value in settings.items() if is_secret_name(name) and isinstance(value, str)]

@@ -1,0 +1,132 @@
+"""Where this deployment's ledger is: the Airflow connection ``docflow_ledger``, or SQLite beside a local executor."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from airflow_provider_docflow import exceptions as exc
+
+if TYPE_CHECKING:
+    from airflow_provider_docflow.ledger import Ledger
+
+DEFAULT_CONN_ID = "docflow_ledger"
+LOCAL_EXECUTORS = frozenset({"LocalExecutor", "SequentialExecutor", "DebugExecutor", "InProcessExecutor"})
+_DRIVERS = {
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "sqlite": "sqlite",
+}
+_opened: dict[tuple[int, str], Ledger] = {}
+_lock = threading.Lock()
+
+
+def ledger_of(conn_id: str = DEFAULT_CONN_ID) -> Ledger:
+    """Open the ledger; one per process and address.
+
+    :raises LedgerUnavailable: it cannot be reached, or SQLite is asked to serve several machines.
+    :raises LedgerSchemaMismatch: ``airflow docflow db upgrade`` has to run first.
+    """
+    from airflow_provider_docflow.ledger import Ledger
+
+    url, keys = ledger_address(conn_id)
+    with _lock:
+        known = _opened.get((os.getpid(), url))
+        if known is None:
+            known = _opened[os.getpid(), url] = Ledger.open(url, keys=keys)
+        return known
+
+
+def ledger_address(conn_id: str = DEFAULT_CONN_ID) -> tuple[str, list[str]]:
+    """Return the ledger's SQLAlchemy URL and its encryption keys, the first of which encrypts.
+
+    :raises LedgerUnavailable: as :func:`ledger_of`.
+    """
+    connection = _connection(conn_id)
+    if connection is None:
+        path = Path(_airflow_home()) / "docflow" / "ledger.sqlite"
+        url, extra = f"sqlite:///{path}", {}
+    else:
+        url, extra = _url(connection), connection.extra_dejson
+    if url.startswith("sqlite"):
+        _refuse_distributed(conn_id)
+    return url, _keys(conn_id, url, str(extra.get("encryption_key") or ""))
+
+
+def _connection(conn_id: str) -> Any:
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        return BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        return None
+
+
+def _url(connection: Any) -> str:
+    driver = _DRIVERS.get(connection.conn_type)
+    if driver is None:
+        raise exc.LedgerUnavailable(
+            f"connection {connection.conn_id} of type {connection.conn_type!r} is no database for the ledger.",
+            field="conn_type",
+            remedy="Use PostgreSQL, MySQL or SQLite.",
+        )
+    if driver == "sqlite":
+        return f"sqlite:///{connection.host or connection.schema}"
+    user = quote(connection.login or "", safe="")
+    password = f":{quote(connection.password, safe='')}" if connection.password else ""
+    port = f":{connection.port}" if connection.port else ""
+    return f"{driver}://{user}{password}@{connection.host}{port}/{connection.schema or ''}"
+
+
+def _refuse_distributed(conn_id: str) -> None:
+    from airflow.sdk import conf
+
+    names = [name.split(":")[-1].rsplit(".", 1)[-1] for name in conf.get("core", "executor").split(",")]
+    spread = [name for name in names if name.strip() not in LOCAL_EXECUTORS]
+    if spread:
+        raise exc.LedgerUnavailable(
+            f"a ledger in SQLite cannot serve {', '.join(spread)}: its workers would not share it.",
+            remedy=f"Create the Airflow connection {conn_id} to a PostgreSQL or MySQL database and run "
+            "airflow docflow db upgrade.",
+        )
+
+
+def _keys(conn_id: str, url: str, given: str) -> list[str]:
+    from airflow.sdk import conf
+
+    text = given or conf.get("core", "fernet_key", fallback="")
+    keys = [key.strip() for key in text.split(",") if key.strip()]
+    if keys:
+        return keys
+    if url.startswith("sqlite:///"):
+        return [_key_beside(Path(url.removeprefix("sqlite:///")))]
+    raise exc.LedgerUnavailable(
+        "the ledger encrypts what it keeps, and there is no key.",
+        field="encryption_key",
+        remedy=f"Set [core] fernet_key, or encryption_key in the extra of connection {conn_id}.",
+    )
+
+
+def _key_beside(database: Path) -> str:
+    """Keep a key of its own beside a ledger in SQLite where Airflow has none."""
+    from cryptography.fernet import Fernet
+
+    database.parent.mkdir(parents=True, exist_ok=True)
+    path = database.with_suffix(".key")
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="ascii").strip()
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        key = Fernet.generate_key().decode("ascii")
+        file.write(key)
+    return key
+
+
+def _airflow_home() -> str:
+    return os.environ.get("AIRFLOW_HOME") or os.path.expanduser("~/airflow")
