@@ -82,17 +82,18 @@ def check(site: Site, reply: httpx2.Response, body: Any, *, writes: bool) -> Non
         return
     rule = _rule_for(profile.errors, said, reply.status_code)
     kind = rule.raises
-    unsure = writes and reply.status_code >= 500 and issubclass(kind, exc.TransientError)
-    if unsure and rule.landed is not False:
+    unsure = rule.unsure or reply.status_code >= 500
+    if writes and unsure and issubclass(kind, exc.TransientError) and rule.landed is not False:
         kind = exc.UnknownOutcome
     raise kind(
         redact_text(said.message)[:500],
         system=site.conn_id,
         code=said.code,
         http_status=reply.status_code,
-        request_id=reply.headers.get("x-request-id", ""),
+        request_id=said.request_id or reply.headers.get("x-request-id", ""),
         field=said.field,
-        retry_after=retry_after(reply),
+        remedy=rule.remedy,
+        retry_after=rule.retry_after if (asked := retry_after(reply)) is None else asked,
     )
 
 

@@ -170,17 +170,26 @@ class RemoteError:
     code: str
     message: str
     field: str = ""
+    request_id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorRule:
-    """First rule whose every given condition holds names the error."""
+    """First rule whose every given condition holds names the error.
+
+    ``unsure``: a write that meets this may have landed although its status is below 500.
+    ``retry_after``: seconds to stay away where the reply itself names none.
+    ``remedy``: what a person should do.
+    """
 
     raises: type[exc.DocflowError]
     status: range | tuple[int, ...] = range(0, 1000)
     code: tuple[str, ...] = ()
     landed: bool | None = None
     """For writes: False says that nothing landed although the status suggests it may have."""
+    unsure: bool = False
+    retry_after: float | None = None
+    remedy: str = ""
 
 
 DEFAULT_ERRORS = (
