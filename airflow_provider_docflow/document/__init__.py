@@ -4,6 +4,8 @@ Everything here is pure: no I/O, no Airflow. Amounts, prices and quantities are 
 JSON; business dates are days without a time zone; instants are aware UTC.
 """
 
+from __future__ import annotations
+
 from airflow_provider_docflow.document.material import (
     MATERIAL_VERSION,
     Difference,

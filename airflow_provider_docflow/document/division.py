@@ -32,16 +32,14 @@ class _Division:
         self._whole, self._parts = whole, parts
         self._notes: list[list[str]] = [[] for _ in parts]
         with localcontext(EXACT):
-            self._weights = [
-                sum((line.line_extension_amount or ZERO for line in part.lines), ZERO) for part in parts
-            ]
+            self._weights = [_value(part) for part in parts]
         self._largest = self._weights.index(max(self._weights))
 
     def parts(self) -> list[Document]:
         """Return the parts with their totals and notes."""
         whole = self._whole
         items = [
-            (item, self._shares(item.amount, f"allowance_charge[{index}]"))
+            (item, self._shares(item.amount, f"allowance_charge[{index}]", item.tax_percent))
             for index, item in enumerate(whole.allowance_charge)
         ]
         rounding = self._shares(whole.payable_rounding_amount or ZERO, "payable_rounding_amount")
@@ -62,8 +60,11 @@ class _Division:
             for part, notes in zip(found, self._notes, strict=True)
         ]
 
-    def _shares(self, amount: Decimal, field: str) -> Apportionment:
+    def _shares(self, amount: Decimal, field: str, tax_percent: Decimal | None = None) -> Apportionment:
+        """Divide by value; what is taxed at a rate goes with the lines of that rate, if there are any."""
         currency = self._whole.document_currency_code
+        with localcontext(EXACT):
+            weights = [_value(part, tax_percent) for part in self._parts]
         if amount and not any(self._weights):
             raise InvalidDocument(
                 f"{plain(amount)} {currency} cannot be divided among parts that have no value",
@@ -71,7 +72,7 @@ class _Division:
                 field=field,
                 remedy="Put it on the line that it belongs to.",
             )
-        shares = apportion(amount, self._weights, currency)
+        shares = apportion(amount, weights if any(weights) else self._weights, currency)
         if shares.remainder_index is not None:
             self._notes[shares.remainder_index].append(
                 f"{plain(shares.remainder)} {currency} of {field} cannot be divided; it stands on this part."
@@ -92,6 +93,11 @@ class _Division:
             " document and stands in the rounding amount of this part."
         )
         return part.model_copy(update={"payable_rounding_amount": rounding, "payable_amount": payable})
+
+
+def _value(part: Document, tax_percent: Decimal | None = None) -> Decimal:
+    lines = [line for line in part.lines if tax_percent is None or line.tax_percent == tax_percent]
+    return sum((line.line_extension_amount or ZERO for line in lines), ZERO)
 
 
 def _payable(document: Document) -> Decimal:
