@@ -1,0 +1,149 @@
+"""
+Whether a decision covers what is about to be written.
+
+A source is covered by its own decision, as long as its material fields are those that were decided on; or,
+if docflow wrote it, by the decision on what it was written from, as long as nobody has changed it since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.profile import Reading
+from airflow_provider_docflow.document import (
+    Difference,
+    Document,
+    DocumentRef,
+    differences,
+    document_from_json,
+    material_hash,
+)
+from airflow_provider_docflow.ledger.documents import DocumentEntry
+from airflow_provider_docflow.ledger.links import LineCapacity
+
+WHOLE = "*"
+DEEPEST = 12
+
+
+class Coverage:
+    """Answers from the ledger alone; a task's state in Airflow is never evidence."""
+
+    def __init__(self, ledger: Any) -> None:
+        self.ledger = ledger
+
+    def require(self, reading: Reading) -> None:
+        """Refuse what no valid decision covers.
+
+        :raises NotApproved: nobody decided, the decision was taken back, or the document has changed since;
+            then the decision is void and the changed fields are named.
+        """
+        document = reading.document
+        if document is None:
+            raise _refusal(reading.ref, "its content could not be read.", "approval.unreadable")
+        self._require(reading.ref, material_hash(document), document, depth=0)
+
+    def _require(self, ref: DocumentRef, seen: str, document: Document | None, *, depth: int) -> None:
+        if self.ledger.decisions.valid_for(ref, seen) is not None:
+            return
+        decided = self.ledger.decisions.latest(ref)
+        if decided is not None:
+            self._void(ref, seen, document, decided)
+        origin = self.ledger.intents.origin(ref)
+        if origin is None or depth >= DEEPEST:
+            raise _refusal(
+                ref,
+                "nobody has approved it.",
+                "approval.missing",
+                remedy="Let an ApprovalOperator observe or request its approval first.",
+            )
+        self._unchanged(ref, seen, document, origin)
+        for parent in self._parents(ref):
+            latest = self.ledger.decisions.latest(parent)
+            self._require(parent, latest.material_hash if latest else "", None, depth=depth + 1)
+
+    def _void(self, ref: DocumentRef, seen: str, document: Document | None, decided: Any) -> None:
+        """A decision exists and does not hold: it was a refusal, was revoked, or covers other content."""
+        if decided.decision != "approved":
+            raise _refusal(ref, f"the last decision is: {decided.decision}.", "approval.refused")
+        changed: list[Difference] = []
+        if document is not None:
+            before = self.ledger.documents.snapshot_of(ref, decided.material_hash)
+            changed = differences(document_from_json(before), document) if before else []
+            told = [difference.to_json() for difference in changed]
+            self.ledger.decisions.void_if_changed(ref, seen, told)
+        what = "; ".join(str(difference) for difference in changed[:5]) or "its material fields"
+        raise _refusal(
+            ref,
+            f"it has changed since it was approved: {what}.",
+            "approval.void",
+            field=changed[0].field if changed else "",
+            remedy="Have it approved again, or undo the change.",
+        )
+
+    def _unchanged(self, ref: DocumentRef, seen: str, document: Document | None, origin: Any) -> None:
+        """What docflow wrote must still read as it did when the receipt was taken."""
+        written = origin.receipt.detail.get("material_hash")
+        if document is None or not written or written == seen:
+            return
+        raise _refusal(
+            ref,
+            "it was changed by hand since docflow wrote it.",
+            "approval.changed_at_target",
+            remedy="Have the change approved, or undo it.",
+        )
+
+    def _parents(self, ref: DocumentRef) -> list[DocumentRef]:
+        links = self.ledger.links.of(ref)
+        own = [link.source for link in links if link.target is not None and link.target.identity == ref.identity]
+        parents = list({parent.identity: parent for parent in own}.values())
+        if not parents:
+            raise _refusal(ref, "what it was written from is not recorded.", "approval.no_origin")
+        return parents
+
+    def register_capacity(self, reading: Reading) -> None:
+        """Limit what may be used of the document's lines to what they say now, once it is covered."""
+        document = reading.document
+        if document is None:
+            return
+        lines = [
+            LineCapacity(line.line_id, abs(line.quantity), abs(line.line_extension_amount or 0))
+            for line in document.totalled().lines
+        ]
+        total = document.totalled().payable_amount
+        if total is not None:
+            lines.append(LineCapacity(WHOLE, None, abs(total)))
+        self.ledger.links.set_capacity(reading.ref, lines)
+
+    def remember(self, readings: Sequence[Reading]) -> None:
+        """Keep in the ledger's index what was read."""
+        self.ledger.documents.upsert([entry_of(reading) for reading in readings])
+
+
+def entry_of(reading: Reading) -> DocumentEntry:
+    """Return what the index holds of a reading."""
+    document = reading.document
+    party = (document.seller_supplier_party or document.buyer_customer_party) if document else None
+    return DocumentEntry(
+        ref=reading.ref,
+        party_id=reading.party or (party.id if party else ""),
+        party_name=party.name if party else "",
+        amount=reading.total if reading.total is not None else document.payable_amount if document else None,
+        currency=reading.currency or (document.document_currency_code if document else ""),
+        issue_date=document.issue_date if document else None,
+        state=reading.state.to_json(),
+    )
+
+
+def _refusal(
+    ref: DocumentRef, reason: str, code: str, *, field: str = "approval", remedy: str = ""
+) -> exc.NotApproved:
+    return exc.NotApproved(
+        reason,
+        system=ref.instance,
+        document=ref.number or ref.internal_id,
+        code=code,
+        field=field or "approval",
+        remedy=remedy or "Nothing is written until somebody approves it.",
+    )

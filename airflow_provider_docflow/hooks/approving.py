@@ -1,0 +1,151 @@
+"""Observing and requesting approvals: what the approval system says becomes a decision in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.approvals.coverage import Coverage
+from airflow_provider_docflow.approvals.policy import Policy, Verdict, judge
+from airflow_provider_docflow.core.profile import Reading
+from airflow_provider_docflow.document import material_hash
+from airflow_provider_docflow.hooks.creating import Creation, Creator, link_of
+from airflow_provider_docflow.hooks.handles import Handle, Outcome, failed
+from airflow_provider_docflow.hooks.system import System
+from airflow_provider_docflow.ledger.decisions import NewDecision
+from airflow_provider_docflow.ledger.troubles import Troubles
+
+
+class Approver:
+    """Judges documents of approval systems and records what was decided."""
+
+    def __init__(self, ledger: Any, system_of: Callable[[str], System], *, actor: str) -> None:
+        self.ledger, self.system_of, self.actor = ledger, system_of, actor
+        self.coverage = Coverage(ledger)
+
+    def check_enforceable(self, conn_id: str, document_type: str) -> None:
+        """Refuse a system that carries no decisions of its own for this type.
+
+        :raises Unsupported: it cannot be observed as an approval.
+        """
+        system = self.system_of(conn_id)
+        if not system.site.profile.of(document_type).approves:
+            raise exc.Unsupported(
+                f"{system.site.profile.title} carries no decisions on a {document_type}.",
+                system=conn_id,
+                remedy='Use mode="request" with a connection to an approval system.',
+            )
+
+    def observe(
+        self,
+        handles: Sequence[Handle],
+        policy: Mapping[str, Any] | None = None,
+        *,
+        subjects: Sequence[Handle] | None = None,
+    ) -> list[Outcome]:
+        """Read the documents, judge them and record every decision; one outcome per handle, in order.
+
+        :param subjects: the documents that the decisions are about, where the approval system only carries a
+            form about them; the decision is recorded for both.
+        """
+        rules = Policy.from_json(policy)
+        outcomes: dict[int, Outcome] = {}
+        groups: dict[tuple[str, str], list[int]] = {}
+        for position, handle in enumerate(handles):
+            groups.setdefault((handle.conn_id, str(handle.ref.document_type)), []).append(position)
+        for (conn_id, document_type), positions in groups.items():
+            self.check_enforceable(conn_id, document_type)
+            system = self.system_of(conn_id)
+            refs = [handles[position].ref for position in positions]
+            for position, reading in zip(positions, system.read(refs), strict=True):
+                subject = subjects[position] if subjects else None
+                outcomes[position] = self._observed(system, handles[position], reading, rules, subject)
+        return [outcomes[position] for position in range(len(handles))]
+
+    def _observed(
+        self,
+        system: System,
+        handle: Handle,
+        reading: Reading | exc.DocflowError,
+        rules: Policy,
+        subject: Handle | None,
+    ) -> Outcome:
+        name = handle.ref.number or handle.ref.internal_id
+        if isinstance(reading, exc.DocflowError):
+            return failed(name, reading, handle=handle)
+        verdict = judge(reading, rules)
+        if verdict.outcome == "unknown":
+            return failed(name, self._unknown(system, reading, verdict), handle=handle)
+        seen = material_hash(reading.document) if reading.document else ""
+        kept = Handle(conn_id=handle.conn_id, ref=reading.ref, material_hash=seen)
+        if verdict.outcome != "pending":
+            self._record(system, reading, verdict, seen, subject)
+        shown = subject or kept
+        error = {"type": "NotApproved", "message": verdict.reason} if verdict.reason else {}
+        return Outcome(
+            status=verdict.outcome,
+            source=name,
+            handle=shown,
+            url=link_of(system, reading.ref),
+            error=error,
+        )
+
+    def _record(
+        self, system: System, reading: Reading, verdict: Verdict, seen: str, subject: Handle | None
+    ) -> None:
+        """Keep the decision with the snapshot that it is about."""
+        self.coverage.remember([reading])
+        word = "approved" if verdict.outcome == "approved" else verdict.word
+        last = next((entry for entry in reversed(reading.history) if entry.decision != "commented"), None)
+        snapshot = self.ledger.documents.keep_snapshot(reading.ref, reading.document, revision=reading.changed_at)
+        self.ledger.decisions.record(
+            [
+                NewDecision(
+                    ref=subject.ref if subject else reading.ref,
+                    revision=reading.changed_at,
+                    material_hash=subject.material_hash if subject else seen,
+                    decision=word,
+                    approver=last.approver if last else "",
+                    on_behalf_of=last.on_behalf_of if last else "",
+                    comment=verdict.reason or (last.comment if last else ""),
+                    decided_at=last.decided_at if last else None,
+                    approval_system=system.site.instance,
+                    approval_instance_id=reading.ref.internal_id,
+                    snapshot_id=snapshot,
+                    actor=self.actor,
+                )
+            ]
+        )
+
+    def _unknown(self, system: System, reading: Reading, verdict: Verdict) -> exc.DocflowError:
+        error = exc.Rejected(
+            verdict.reason,
+            system=system.conn_id,
+            document=reading.ref.number,
+            field="approval",
+            code="state.unknown_word",
+            remedy="Add the word to the system's profile or settings.",
+        )
+        error.incident = Troubles(self.ledger, system.site).source_refused(reading.ref, error, self.actor)
+        return error
+
+    def request(
+        self,
+        handles: Sequence[Handle],
+        *,
+        conn_id: str,
+        document_type: str,
+        mapping: Mapping[str, str] | None = None,
+    ) -> list[Outcome]:
+        """Create the approval form of each document in the approval system, once per document."""
+        self.check_enforceable(conn_id, document_type)
+        creation = Creation(
+            document_type=document_type,
+            mapping=mapping or {},
+            until="submitted",
+            on_change="supersede",
+            requires_approval=False,
+        )
+        creator = Creator(self.ledger, self.system_of, self.system_of(conn_id), creation, actor=self.actor)
+        return creator.create(handles)

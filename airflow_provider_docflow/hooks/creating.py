@@ -1,0 +1,266 @@
+"""Creating documents from approved sources: each part once, each stage once, a change never silently."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.approvals.coverage import Coverage
+from airflow_provider_docflow.core.mapping import check_mapping
+from airflow_provider_docflow.core.profile import Reading
+from airflow_provider_docflow.document import DocumentRef, material_hash
+from airflow_provider_docflow.hooks.handles import Handle, Outcome, Status, failed
+from airflow_provider_docflow.hooks.plans import Plan, plans_for
+from airflow_provider_docflow.hooks.system import System
+from airflow_provider_docflow.ledger.judge import liveness
+from airflow_provider_docflow.ledger.keys import IntentKey
+from airflow_provider_docflow.ledger.requests import WriteOutcome, WriteRequest
+from airflow_provider_docflow.ledger.troubles import Troubles
+
+OnChange = Literal["incident", "amend", "supersede"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Creation:
+    """What is to be created.
+
+    :param until: stage that the documents are taken to; ``saved`` unless the author says otherwise.
+    :param on_change: what happens when the source's content is another than the one written.
+    """
+
+    document_type: str
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    split_by: str | None = None
+    until: str = "saved"
+    on_change: OnChange = "incident"
+    requires_approval: bool = True
+
+
+@dataclass
+class _Part:
+    """One part on its way: planned, written, taken through the stages."""
+
+    plan: Plan
+    request: WriteRequest
+    result: WriteOutcome | None = None
+    status: Status = "written"
+    error: exc.DocflowError | None = None
+
+
+class Creator:
+    """Creates documents in one target system."""
+
+    def __init__(
+        self,
+        ledger: Any,
+        system_of: Callable[[str], System],
+        target: System,
+        creation: Creation,
+        *,
+        actor: str,
+    ) -> None:
+        self.ledger, self.system_of, self.target = ledger, system_of, target
+        self.creation, self.actor = creation, actor
+        self.writer = target.writer()
+        self.coverage = Coverage(ledger)
+
+    def create(self, sources: Sequence[Handle]) -> list[Outcome]:
+        """Create what the sources become; one outcome per part, or per source that came to nothing.
+
+        :raises Misconfigured: a mapping is no expression, or the stage is unknown; nothing was sent.
+        """
+        check_mapping(self.creation.mapping)
+        stages = self._stages()
+        outcomes: list[Outcome] = []
+        parts: list[_Part] = []
+        for handle, reading in zip(sources, self._read(sources), strict=True):
+            try:
+                parts.extend(self._planned(reading))
+            except exc.DocflowError as error:
+                outcomes.append(self._refused(handle, reading, error))
+        self._write(parts)
+        for action in stages:
+            self._act(action, [part for part in parts if part.error is None])
+        self._index(parts)
+        return [*outcomes, *(self._outcome(part) for part in parts)]
+
+    def _stages(self) -> tuple[str, ...]:
+        kind = self.target.site.profile.of(self.creation.document_type)
+        if self.creation.until not in kind.stages:
+            raise exc.Misconfigured(
+                f"{self.creation.until!r} is no stage of a {self.creation.document_type} here.",
+                system=self.target.conn_id,
+                field="until",
+                remedy=f"Use one of: {', '.join(kind.stages)}.",
+            )
+        return tuple(kind.stages[self.creation.until])
+
+    # The source is read just before it is used: what a decision covered may have changed since.
+    def _read(self, sources: Sequence[Handle]) -> list[Reading | exc.DocflowError]:
+        found: dict[int, Reading | exc.DocflowError] = {}
+        groups: dict[tuple[str, str], list[int]] = {}
+        for position, handle in enumerate(sources):
+            groups.setdefault((handle.conn_id, str(handle.ref.document_type)), []).append(position)
+        for (conn_id, _), positions in groups.items():
+            refs = [sources[position].ref for position in positions]
+            for position, reading in zip(positions, self.system_of(conn_id).read(refs), strict=True):
+                found[position] = reading
+        return [found[position] for position in range(len(sources))]
+
+    def _planned(self, reading: Reading | exc.DocflowError) -> list[_Part]:
+        if isinstance(reading, exc.DocflowError):
+            raise reading
+        if liveness(reading) != "alive":
+            raise exc.Rejected(
+                f"the source is {reading.state.lifecycle}.",
+                system=reading.ref.instance,
+                document=reading.ref.number,
+                field="lifecycle",
+                code="source.not_alive",
+                remedy="Nothing is created from it; restore the source if that is wrong.",
+            )
+        if self.creation.requires_approval:
+            self.coverage.require(reading)
+        plans = plans_for(
+            reading,
+            self.creation.document_type,
+            mapping=self.creation.mapping,
+            split_by=self.creation.split_by,
+        )
+        self.coverage.register_capacity(reading)
+        instance = self.target.site.instance
+        requests = [plan.request(instance, actor=self.actor) for plan in plans]
+        generations = self.ledger.intents.latest_generation([request.key for request in requests])
+        return [
+            _Part(plan, replace(request, key=request.key.with_generation(generation)))
+            for plan, request, generation in zip(plans, requests, generations, strict=True)
+        ]
+
+    def _refused(
+        self, handle: Handle, reading: Reading | exc.DocflowError, error: exc.DocflowError
+    ) -> Outcome:
+        """Account for a source that came to nothing; what only a person can put right is an incident."""
+        if isinstance(error, exc.PermanentError) and error.incident is None:
+            ref = handle.ref
+            error.incident = Troubles(self.ledger, self.target.site).source_refused(ref, error, self.actor)
+        error.document = error.document or handle.ref.number
+        return failed(handle.ref.number or handle.ref.internal_id, error, handle=handle)
+
+    def _write(self, parts: Sequence[_Part]) -> None:
+        for part, result in zip(parts, self.writer.write([part.request for part in parts]), strict=True):
+            if result.status == "changed":
+                self._changed(part, result)
+            else:
+                part.result, part.error = result, result.error
+                part.status = result.status if result.status != "failed" else "failed"  # type: ignore[assignment]
+        read = [part.plan.source.ref for part in parts if part.error is None]
+        self.ledger.incidents.close_for(
+            actor=self.actor, reason="the source was read and written", refs=list(dict.fromkeys(read))
+        )
+
+    def _changed(self, part: _Part, result: WriteOutcome) -> None:
+        """The key is written already, with another content."""
+        if result.receipt is None:
+            part.error = self.writer.troubles.changed(part.request, None)
+        elif self.creation.on_change == "amend":
+            self._amend(part, result)
+        elif self.creation.on_change == "supersede":
+            self._supersede(part, result)
+        else:
+            part.error = self.writer.troubles.changed(part.request, result.receipt)
+
+    def _amend(self, part: _Part, result: WriteOutcome) -> None:
+        receipt = result.receipt
+        assert receipt is not None
+        done = int(receipt.detail.get("amendments", 0))
+        request = replace(
+            part.request,
+            key=replace(part.request.key, purpose=f"amend-{done + 1}"),
+            ref=receipt.ref,
+            uses=(),
+        )
+        amended = self.writer.write([request])[0]
+        if amended.error is None and amended.receipt is not None:
+            detail = {**receipt.detail, **amended.receipt.detail, "amendments": done + 1}
+            kept = replace(receipt, content_hash=part.request.content_hash, detail=detail)
+            self.ledger.intents.amend(part.request.key, kept, uses=part.request.uses, actor=self.actor)
+        part.result, part.error, part.status = amended, amended.error, "amended"
+
+    def _supersede(self, part: _Part, result: WriteOutcome) -> None:
+        receipt = result.receipt
+        assert receipt is not None
+        old = part.request.key
+        cancel = _action(part.request, receipt.ref, "cancel")
+        cancelled = self.writer.write([cancel])[0]
+        if cancelled.error is not None:
+            part.error = cancelled.error
+            return
+        self.ledger.intents.void(old, reason="superseded by changed content", actor=self.actor)
+        key = self.ledger.intents.raise_generation(old, actor=self.actor, reason="superseded by changed content")
+        part.request = replace(part.request, key=key)
+        part.result = self.writer.write([part.request])[0]
+        part.error, part.status = part.result.error, "superseded"
+
+    def _act(self, action: str, parts: Sequence[_Part]) -> None:
+        """Take the documents one stage further, each once."""
+        requests = []
+        for part in parts:
+            assert part.result is not None and part.result.receipt is not None
+            requests.append(_action(part.request, part.result.receipt.ref, action))
+        for part, done in zip(parts, self.writer.write(requests), strict=True):
+            if done.error is not None:
+                part.error = done.error
+            elif done.receipt is not None and part.result is not None:
+                part.result = replace(part.result, receipt=done.receipt, reading=done.reading)
+
+    def _index(self, parts: Sequence[_Part]) -> None:
+        good = [part.result for part in parts if part.error is None and part.result is not None]
+        self.coverage.remember([result.reading for result in good if result.reading is not None])
+
+    def _outcome(self, part: _Part) -> Outcome:
+        source = part.plan.source.ref
+        name = source.number or source.internal_id
+        if part.error is not None:
+            part.error.document = part.error.document or name
+            return failed(name, part.error, part=part.plan.part)
+        assert part.result is not None and part.result.receipt is not None
+        ref, reading = part.result.receipt.ref, part.result.reading
+        seen = material_hash(reading.document) if reading is not None and reading.document else ""
+        return Outcome(
+            status=part.status,
+            source=name,
+            part=part.plan.part,
+            handle=Handle(conn_id=self.target.conn_id, ref=reading.ref if reading else ref, material_hash=seen),
+            url=link_of(self.target, reading.ref if reading else ref),
+        )
+
+
+def _action(request: WriteRequest, ref: DocumentRef, action: str) -> WriteRequest:
+    """Return the write that takes the created document through ``action``, once per generation."""
+    return WriteRequest(
+        key=IntentKey(
+            target_instance=request.key.target_instance,
+            target_type=request.key.target_type,
+            source_instance=request.key.source_instance,
+            source_type=request.key.source_type,
+            source_number=request.key.source_number,
+            company_code=request.key.company_code,
+            part=request.key.part,
+            purpose=action,
+            generation=request.key.generation,
+        ),
+        content_hash=action,
+        ref=ref,
+        reference=request.reference,
+        actor=request.actor,
+    )
+
+
+def link_of(system: System, ref: DocumentRef) -> str:
+    """Return the page of a document in its system; empty if it has none."""
+    link = system.site.profile.of(ref.document_type).link
+    return link(system.site, ref) if link else ""
+
+

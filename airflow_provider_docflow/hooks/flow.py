@@ -1,0 +1,153 @@
+"""What the operators do, without Airflow: find the sources, read, create, act, and pack the outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.approvals.coverage import Coverage
+from airflow_provider_docflow.document import material_hash
+from airflow_provider_docflow.hooks.acting import Actor
+from airflow_provider_docflow.hooks.creating import Creation, Creator, OnChange, link_of
+from airflow_provider_docflow.hooks.handles import Handle, Outcome, failed, summary
+from airflow_provider_docflow.hooks.system import System
+
+
+class Flow:
+    """The verbs of a flow over one ledger.
+
+    :param system_of: gives the connected system of a connection id.
+    :param actor: who acts, as text for the audit: DAG, run and task, or a person.
+    """
+
+    def __init__(self, ledger: Any, system_of: Callable[[str], System], *, actor: str) -> None:
+        self.ledger, self.system_of, self.actor = ledger, system_of, actor
+
+    def sources(
+        self, source: Any, *, conn_id: str = "", document_type: str = "", company_code: str = ""
+    ) -> list[Outcome]:
+        """Return what ``source`` points to: numbers, outputs of other operators, batches, or lists of these.
+
+        Documents that came to nothing upstream are left out; numbers that cannot be found are failed outcomes.
+
+        :raises Misconfigured: it is none of these.
+        """
+        if source is None or source == "":
+            return []
+        if isinstance(source, str):
+            return self._numbers([source], conn_id, document_type, company_code)
+        if isinstance(source, Mapping):
+            return self._mapping(source)
+        if isinstance(source, list | tuple):
+            numbers = [item for item in source if isinstance(item, str)]
+            found = self._numbers(numbers, conn_id, document_type, company_code) if numbers else []
+            others = (self.sources(item) for item in source if not isinstance(item, str))
+            return [*found, *(outcome for some in others for outcome in some)]
+        raise exc.Misconfigured(
+            f"a {type(source).__name__} is no document.",
+            field="source",
+            remedy="Pass a document number or the output of a docflow operator.",
+        )
+
+    def _mapping(self, source: Mapping[str, Any]) -> list[Outcome]:
+        if "batch" in source:
+            items = self.ledger.batches.get(source["batch"])
+            outcomes = [Outcome.from_json(item.outcome) for item in items if item.outcome]
+        elif "status" in source:
+            outcomes = [Outcome.from_json(source)]
+        else:
+            handle = Handle.from_json(source)
+            outcomes = [Outcome(status="read", source=handle.ref.number, handle=handle)]
+        return [outcome for outcome in outcomes if outcome.good and outcome.handle is not None]
+
+    def _numbers(
+        self, numbers: Sequence[str], conn_id: str, document_type: str, company_code: str
+    ) -> list[Outcome]:
+        if not conn_id or not document_type:
+            raise exc.Misconfigured(
+                f"document number {numbers[0]!r} needs a connection and a document type.", field="source"
+            )
+        system = self.system_of(conn_id)
+        found = system.resolve(document_type, numbers, company_code)
+        return [
+            self._read_outcome(system, number, reading) for number, reading in zip(numbers, found, strict=True)
+        ]
+
+    def read(self, handles: Sequence[Handle]) -> list[Outcome]:
+        """Read documents and keep what was read in the index."""
+        outcomes: dict[int, Outcome] = {}
+        groups: dict[tuple[str, str], list[int]] = {}
+        for position, handle in enumerate(handles):
+            groups.setdefault((handle.conn_id, str(handle.ref.document_type)), []).append(position)
+        for (conn_id, _), positions in groups.items():
+            system = self.system_of(conn_id)
+            readings = system.read([handles[position].ref for position in positions])
+            for position, reading in zip(positions, readings, strict=True):
+                ref = handles[position].ref
+                outcomes[position] = self._read_outcome(system, ref.number or ref.internal_id, reading)
+        return [outcomes[position] for position in range(len(handles))]
+
+    def _read_outcome(self, system: System, name: str, reading: Any) -> Outcome:
+        if isinstance(reading, exc.DocflowError):
+            return failed(name, reading)
+        Coverage(self.ledger).remember([reading])
+        seen = material_hash(reading.document) if reading.document else ""
+        handle = Handle(conn_id=system.conn_id, ref=reading.ref, material_hash=seen)
+        return Outcome(status="read", source=name, handle=handle, url=link_of(system, reading.ref))
+
+    def create(
+        self,
+        sources: Sequence[Handle],
+        *,
+        target_conn_id: str,
+        document_type: str,
+        mapping: Mapping[str, str] | None = None,
+        split_by: str | None = None,
+        until: str = "saved",
+        on_change: OnChange = "incident",
+        requires_approval: bool = True,
+    ) -> list[Outcome]:
+        """Create what the sources become in the target; see :class:`Creator`."""
+        creation = Creation(
+            document_type=document_type,
+            mapping=mapping or {},
+            split_by=split_by,
+            until=until,
+            on_change=on_change,
+            requires_approval=requires_approval,
+        )
+        target = self.system_of(target_conn_id)
+        return Creator(self.ledger, self.system_of, target, creation, actor=self.actor).create(sources)
+
+    def act(
+        self,
+        handles: Sequence[Handle],
+        *,
+        action: str,
+        arguments: Mapping[str, Any] | None = None,
+        requires_approval: bool = False,
+    ) -> list[Outcome]:
+        """Carry out one action on every document, once; see :class:`Actor`."""
+        actor = Actor(self.ledger, self.system_of, actor=self.actor)
+        return actor.act(handles, action, arguments, requires_approval=requires_approval)
+
+    def write_back(self, documents: Sequence[Handle], links: Sequence[Handle]) -> list[Outcome]:
+        """Write the numbers of the descendants onto the documents; see :class:`Actor`."""
+        return Actor(self.ledger, self.system_of, actor=self.actor).write_back(documents, links)
+
+    def pack(self, outcomes: Sequence[Outcome], *, single: bool) -> dict[str, Any]:
+        """Return what crosses XCom: the outcome itself, or a reference to the batch in the ledger.
+
+        :param single: the author asked for one document; a split may still have made several of it.
+        """
+        if single and len(outcomes) == 1:
+            return outcomes[0].to_json()
+        types = {str(outcome.handle.ref.document_type) for outcome in outcomes if outcome.handle}
+        batch = self.ledger.batches.create([outcome.to_json() for outcome in outcomes], actor=self.actor)
+        return {
+            "batch": batch,
+            "count": len(outcomes),
+            "statuses": summary(outcomes),
+            "document_type": types.pop() if len(types) == 1 else "",
+        }

@@ -1,0 +1,172 @@
+"""Errors that need a person: each opens its incident in the ledger and tells what to do."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.redact import redact_text
+from airflow_provider_docflow.core.site import Site
+from airflow_provider_docflow.document import DocumentRef
+from airflow_provider_docflow.ledger.incidents import Category, NewIncident
+from airflow_provider_docflow.ledger.judge import Verdict
+from airflow_provider_docflow.ledger.keys import Receipt, Reservation
+
+if TYPE_CHECKING:
+    from airflow_provider_docflow.ledger.requests import WriteRequest
+
+LOOK = "Look at the document in the system, then close or retry the incident."
+_CATEGORIES: tuple[tuple[type[exc.DocflowError], Category], ...] = (
+    (exc.InvalidDocument, "data"),
+    (exc.NotApproved, "control"),
+    (exc.InstanceChanged, "control"),
+    (exc.Authentication, "permission"),
+    (exc.NotFound, "master data"),
+    (exc.QuotaExhausted, "quota"),
+    (exc.Misconfigured, "technical"),
+    (exc.Unsupported, "technical"),
+    (exc.Rejected, "business rule"),
+    (exc.Duplicate, "data"),
+)
+
+
+def category_of(error: exc.DocflowError) -> Category:
+    """Return which kind of person can help."""
+    return next((category for kind, category in _CATEGORIES if isinstance(error, kind)), "technical")
+
+
+class Troubles:
+    """Opens incidents for the writes to one site."""
+
+    def __init__(self, ledger: Any, site: Site) -> None:
+        self.ledger, self.site = ledger, site
+
+    def busy(self, request: WriteRequest, reservation: Reservation, now: datetime) -> exc.LeaseBusy:
+        """Another process is writing this document now."""
+        until = reservation.lease_until
+        return exc.LeaseBusy(
+            "another process is writing it now.",
+            system=self.site.conn_id,
+            document=_number(request),
+            retry_after=max(1.0, (until - now).total_seconds()) if until else 5.0,
+            remedy="Nothing: the next try reads what the other has written.",
+        )
+
+    def held(self, request: WriteRequest, reservation: Reservation) -> exc.IncidentOpen:
+        """A person has to decide first."""
+        return exc.IncidentOpen(
+            "an incident is open for it.",
+            system=self.site.conn_id,
+            document=_number(request),
+            incident=reservation.incident,
+            remedy=f"Correct the cause, then run: airflow docflow retry {reservation.incident}.",
+        )
+
+    def unsettled(self, request: WriteRequest, wait: float) -> exc.UnknownOutcome:
+        """An earlier send may still land."""
+        return exc.UnknownOutcome(
+            "an earlier send may still land; it is not sent again before that is sure.",
+            system=self.site.conn_id,
+            document=_number(request),
+            retry_after=wait,
+        )
+
+    def refused(
+        self, request: WriteRequest, pair: tuple[int, str], error: exc.DocflowError
+    ) -> exc.DocflowError:
+        """The system, or docflow before it, said no; nothing landed."""
+        error.incident = self._open(
+            request, pair, category_of(error), error.code or type(error).__name__, str(error), error.field
+        )
+        self.ledger.intents.refuse([(*pair, error.incident)])
+        return error
+
+    def incident(self, request: WriteRequest, pair: tuple[int, str], verdict: Verdict) -> exc.IncidentOpen:
+        """What the probe saw is for a person to judge."""
+        number = self._open(request, pair, "control", verdict.code, verdict.reason, verdict.field)
+        self.ledger.intents.hold([(*pair, number)])
+        return self._stopped(request, number, verdict.reason, verdict.code, verdict.field)
+
+    def late(self, request: WriteRequest, pair: tuple[int, str], receipt: Receipt) -> exc.IncidentOpen:
+        """A sender lost its lease while its reply was under way: its document may be a second one."""
+        reason = f"{receipt.ref} was written by a sender whose lease was over."
+        number = self._open(request, pair, "control", "write.late_sender", reason, "")
+        return self._stopped(request, number, reason, "write.late_sender", "")
+
+    def gone(
+        self, request: WriteRequest, pair: tuple[int, str], receipt: Receipt | None, how: str
+    ) -> exc.IncidentOpen:
+        """What was written is no longer alive at the target."""
+        what = str(receipt.ref) if receipt else request.reference
+        reason = f"{what} was written and is {how} there now; it is not written again by itself."
+        number = self._open(request, pair, "control", f"target.{how}", reason, "lifecycle")
+        error = self._stopped(request, number, reason, f"target.{how}", "lifecycle")
+        error.remedy = f"If it is wanted again: airflow docflow recreate {_number(request)} --reason TEXT."
+        return error
+
+    def changed(self, request: WriteRequest, receipt: Receipt | None) -> exc.IncidentOpen:
+        """The content is another than the one written under this key."""
+        what = str(receipt.ref) if receipt else "an earlier try, whose outcome is not known yet,"
+        reason = f"the content has changed since {what} was written."
+        number = self._open(request, None, "control", "source.changed", reason, "content")
+        error = self._stopped(request, number, reason, "source.changed", "content")
+        error.remedy = "Set on_change to amend or supersede, or correct the source."
+        return error
+
+    def source_refused(self, ref: DocumentRef, error: exc.DocflowError, actor: str) -> int:
+        """A source document came to nothing before anything was reserved."""
+        number: int = self.ledger.incidents.open(
+            NewIncident(
+                category=category_of(error),
+                code=error.code or type(error).__name__,
+                reason=redact_text(str(error)),
+                ref=ref,
+                instance_id=ref.instance,
+                document_number=ref.number or ref.internal_id,
+                field=error.field,
+                actor=actor,
+            )
+        )
+        return number
+
+    def _stopped(
+        self, request: WriteRequest, number: int, reason: str, code: str, field: str
+    ) -> exc.IncidentOpen:
+        return exc.IncidentOpen(
+            reason,
+            system=self.site.conn_id,
+            document=_number(request),
+            code=code,
+            field=field,
+            incident=number,
+            remedy=LOOK,
+        )
+
+    def _open(
+        self,
+        request: WriteRequest,
+        pair: tuple[int, str] | None,
+        category: Category,
+        code: str,
+        reason: str,
+        field: str,
+    ) -> int:
+        number: int = self.ledger.incidents.open(
+            NewIncident(
+                category=category,
+                code=code,
+                reason=redact_text(reason),
+                intent_id=pair[0] if pair else None,
+                ref=request.ref,
+                instance_id=self.site.instance,
+                document_number=_number(request),
+                field=field,
+                actor=request.actor,
+            )
+        )
+        return number
+
+
+def _number(request: WriteRequest) -> str:
+    return request.reference or request.key.source_number
