@@ -1,0 +1,37 @@
+"""``python -m airflow_provider_docflow.sandbox --home DIR [--port N] [--mail-port N]``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_docflow.exceptions import DocflowError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until a signal comes; the first line on stdout tells the addresses as JSON."""
+    parser = argparse.ArgumentParser(prog="python -m airflow_provider_docflow.sandbox")
+    parser.add_argument("--home", type=Path, required=True, help="folder in which everything is kept")
+    parser.add_argument("--port", type=int, default=8765, help="HTTP port on 127.0.0.1; 0 takes a free one")
+    parser.add_argument("--mail-port", type=int, default=None, help="SMTP port; 0 takes a free one")
+    chosen = parser.parse_args(arguments)
+    from airflow_provider_docflow.sandbox.server import Running
+
+    try:
+        Running(chosen.home, chosen.port, chosen.mail_port, _tell).run()
+    except (DocflowError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def _tell(state: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(state) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
