@@ -59,6 +59,21 @@ class Site:
         return value
 
     @property
+    def known_instance(self) -> str:
+        """Return the system's name of itself, which every reference carries.
+
+        :raises Misconfigured: it was not asked yet; the connection's name never stands in for it.
+        """
+        if not self.instance:
+            raise Misconfigured(
+                f"the instance behind connection {self.conn_id} is not known.",
+                system=self.profile.name,
+                field="instance",
+                remedy="Ask the system for its instance before reading or writing documents.",
+            )
+        return self.instance
+
+    @property
     def time_zone(self) -> tzinfo:
         """Return the zone in which this system writes its clock times."""
         name = str(self.setting("time_zone", "UTC"))
