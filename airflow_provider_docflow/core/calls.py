@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
@@ -104,7 +105,7 @@ def _rule_for(rules: tuple[ErrorRule, ...], said: RemoteError, status: int) -> E
     return ErrorRule(raises=exc.Rejected)
 
 
-def _transport_failure(site: Site, error: httpx2.TransportError, *, writes: bool) -> exc.TransientError:
+def _transport_failure(site: Site, error: httpx2.RequestError, *, writes: bool) -> exc.TransientError:
     kind: type[exc.TransientError]
     if isinstance(error, _NEVER_SENT):
         kind = exc.Unreachable
@@ -129,14 +130,23 @@ def _malformed(site: Site, reply: httpx2.Response, *, writes: bool) -> exc.Trans
     )
 
 
-def _once(site: Site, request: httpx2.Request, *, writes: bool, want_json: bool) -> Exchange[Any]:
+@dataclass(frozen=True)
+class Answer:
+    """A good reply: its parsed body, and its headers where the API says something in them."""
+
+    body: Any
+    headers: Mapping[str, str]
+    status: int
+
+
+def _once(site: Site, request: httpx2.Request, *, writes: bool, want_json: bool) -> Exchange[Answer]:
     profile = site.profile
     token: str | None = (yield TokenWanted()) if profile.login else None
     for last in (False, True):
         signed = profile.sign(request, token, site) if profile.sign else request
         try:
             reply: httpx2.Response = yield signed
-        except httpx2.TransportError as error:
+        except (httpx2.TransportError, httpx2.DecodingError) as error:
             raise _transport_failure(site, error, writes=writes) from error
         body = body_of(reply)
         if last or not profile.login or not profile.token_refused(reply, body):
@@ -145,7 +155,7 @@ def _once(site: Site, request: httpx2.Request, *, writes: bool, want_json: bool)
     check(site, reply, body, writes=writes)
     if want_json and isinstance(body, str):
         raise _malformed(site, reply, writes=writes)
-    return body
+    return Answer(body, reply.headers, reply.status_code)
 
 
 def call(
@@ -159,6 +169,14 @@ def call(
     :raises UnknownOutcome: a write may have landed.
     :raises DocflowError: what the profile names for the reply.
     """
+    answer = yield from fetch(site, request, writes=writes, want_json=want_json)
+    return answer.body
+
+
+def fetch(
+    site: Site, request: httpx2.Request, *, writes: bool = False, want_json: bool = True
+) -> Exchange[Answer]:
+    """Do what :func:`call` does and return the headers too."""
     attempts = 1 if writes else READ_ATTEMPTS
     for attempt in range(1, attempts + 1):
         try:
@@ -175,4 +193,5 @@ def pause_before_retry(error: exc.TransientError, attempt: int) -> float:
     """Return the seconds to wait before try ``attempt + 1`` of a read."""
     if error.retry_after is not None:
         return error.retry_after
-    return min(0.25 * 2 ** (attempt - 1), LONGEST_PAUSE) * random.uniform(0.5, 1.0)
+    seconds: float = min(0.25 * 2 ** (attempt - 1), LONGEST_PAUSE) * random.uniform(0.5, 1.0)
+    return seconds

@@ -159,7 +159,7 @@ def _words(orig: Any, diagnosis: Any) -> str:
     primary = getattr(diagnosis, "message_primary", None)
     if primary:
         return str(primary)
-    args = getattr(orig, "args", ())
+    args: tuple[Any, ...] = getattr(orig, "args", ())
     return str(args[1] if len(args) > 1 and isinstance(args[0], int) else orig) or type(orig).__name__
 
 
