@@ -29,10 +29,12 @@ def validated(kind: type[T], data: Any, *, document: str = "") -> T:
         return cast("TypeAdapter[T]", _adapter(cast(Any, kind))).validate_python(data)
     except ValidationError as error:
         wrong = [(path(item["loc"]), _words(item["type"], item["msg"])) for item in error.errors()]
+    first, others = wrong[0], wrong[1:]
     raise InvalidDocument(
-        "; ".join(f"{field or kind.__name__} {words}" for field, words in wrong),
+        (first[1] if first[0] else f"this is no {kind.__name__}: {first[1]}")
+        + "".join(f"; {field}: {words}" for field, words in others),
         document=document,
-        field=wrong[0][0],
+        field=first[0],
         remedy="Correct the source document or the field map that fills "
         + ("this field." if len(wrong) == 1 else f"these {len(wrong)} fields."),
     )
@@ -58,4 +60,4 @@ def _words(kind: str, message: str) -> str:
     if kind in _WORDS:
         return _WORDS[kind]
     words = message.removeprefix("Value error, ")
-    return f"is wrong: {words[:1].lower()}{words[1:]}"
+    return words[:1].lower() + words[1:]

@@ -153,6 +153,14 @@ def test_lines_are_matched_by_their_id(order: Order) -> None:
     assert found["lines[0]", "10"].new is None
 
 
+def test_a_path_counts_in_the_newer_document(order: Order) -> None:
+    old, changed = order(), order(line={"quantity": "4"})
+    (found, *_) = [
+        d for d in differences(old, changed.model_copy(update={"lines": changed.lines[::-1]})) if d.line_id
+    ]
+    assert (found.field, found.line_id) == ("lines[1].quantity", "10")
+
+
 def test_differences_read_like_a_sentence(order: Order) -> None:
     old, new = order(payee_account=BANK), order(payee_account=BANK | {"bank": "BOC"}, line={"quantity": "4"})
     texts = [str(difference) for difference in differences(old, new)]

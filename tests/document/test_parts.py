@@ -50,16 +50,21 @@ def test_one_supplier_is_one_part_and_the_whole(order: Order) -> None:
 
 def test_the_remainder_is_named_on_one_part(order: Order) -> None:
     items = [{"charge": True, "amount": "10.00", "reason": "freight"}]
-    parts = split(order(lines=lines("A", "B", "C"), allowance_charge=items, payable_rounding_amount="-0.02"))
+    parts = split(
+        order(
+            lines=lines("A", "B", "C"), allowance_charge=items, payable_rounding_amount="-0.02", notes=["n"]
+        )
+    )
     assert payables(parts) == {"A": "13.32", "B": "13.33", "C": "13.33"}
     assert parts["A"].allowance_charge[0].amount == Decimal("3.34")
     assert parts["A"].allowance_charge[0].reason == "freight"
     assert parts["A"].payable_rounding_amount == Decimal("-0.02")
     assert parts["A"].notes == (
+        "n",
         "0.01 EUR of allowance_charge[0] cannot be divided; it stands on this part.",
         "-0.02 EUR of payable_rounding_amount cannot be divided; it stands on this part.",
     )
-    assert parts["B"].notes == ()
+    assert parts["B"].notes == ("n",)
     assert parts["B"].payable_rounding_amount is None
 
 

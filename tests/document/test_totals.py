@@ -116,6 +116,26 @@ def test_what_is_filled_in_is_rounded_per_line(order: Order) -> None:
     assert three_lines(order).totalled().tax_amount == Decimal("0.15")
 
 
+def test_tax_inside_a_price_is_not_rounded_again_by_rate(order: Order) -> None:
+    """Nine times 0.05 with 13 % inside: 0.04 + 0.01 each, whatever 13 % of 0.36 is."""
+    row = GROSS | {"price_amount": "0.05", "tax_percent": "13"}
+    rows = [{"line_id": str(number), **row} for number in range(9)]
+    assert order(lines=rows).totalled().tax_amount == Decimal("0.09")
+    assert refused(order(lines=rows, tax_amount="0.05")).field == "tax_amount"
+
+
+def test_the_room_for_rounding_grows_with_the_lines(order: Order) -> None:
+    row = {"quantity": "1", "price_amount": "1"}
+    many = [{"line_id": str(number), **row} for number in range(150)]
+    order(lines=many, payable_rounding_amount="1.50").check()
+    assert refused(order(lines=many, payable_rounding_amount="1.51")).field == "payable_rounding_amount"
+
+
+def test_one_line_id_in_two_spellings_is_one(order: Order) -> None:
+    rows = [{"line_id": name, "quantity": "1", "price_amount": "1"} for name in ("\u00e9", "e\u0301")]
+    assert refused(order(lines=rows)).field == "lines[1].line_id"
+
+
 @pytest.mark.parametrize("tax", ["0.13", "0.16"])
 def test_any_other_tax_is_refused(order: Order, tax: str) -> None:
     error = refused(three_lines(order, tax_amount=tax))
