@@ -50,7 +50,7 @@ class Coverage:
         decided = self.ledger.decisions.latest(ref)
         if decided is not None:
             self._void(ref, seen, document, decided)
-        origin = self.ledger.intents.origin(ref)
+        origin = self._origin(ref)
         if origin is None or depth >= DEEPEST:
             raise _refusal(
                 ref,
@@ -62,6 +62,12 @@ class Coverage:
         for parent in self._parents(ref):
             latest = self.ledger.decisions.latest(parent)
             self._require(parent, latest.material_hash if latest else "", None, depth=depth + 1)
+
+    def _origin(self, ref: DocumentRef) -> Any:
+        """Return the last write that docflow has a receipt of, if it wrote the document at all."""
+        rows = [row for row in self.ledger.intents.for_document(ref) if row.receipt is not None]
+        created = any(row.key.purpose == "create" for row in rows)
+        return max(rows, key=lambda row: row.receipt.at) if created else None
 
     def _void(self, ref: DocumentRef, seen: str, document: Document | None, decided: Any) -> None:
         """A decision exists and does not hold: it was a refusal, was revoked, or covers other content."""

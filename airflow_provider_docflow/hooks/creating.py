@@ -185,7 +185,7 @@ class Creator:
         if amended.error is None and amended.receipt is not None:
             detail = {**receipt.detail, **amended.receipt.detail, "amendments": done + 1}
             kept = replace(receipt, content_hash=part.request.content_hash, detail=detail)
-            self.ledger.intents.amend(part.request.key, kept, uses=part.request.uses, actor=self.actor)
+            self.ledger.intents.amend(result.intent_id, kept, uses=part.request.uses, actor=self.actor)
         part.result, part.error, part.status = amended, amended.error, "amended"
 
     def _supersede(self, part: _Part, result: WriteOutcome) -> None:
@@ -197,7 +197,7 @@ class Creator:
         if cancelled.error is not None:
             part.error = cancelled.error
             return
-        self.ledger.intents.void(old, reason="superseded by changed content", actor=self.actor)
+        self.ledger.intents.void(result.intent_id, "superseded by changed content", actor=self.actor)
         key = self.ledger.intents.raise_generation(old, actor=self.actor, reason="superseded by changed content")
         part.request = replace(part.request, key=key)
         part.result = self.writer.write([part.request])[0]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.profile import Reading, Write, WriteItem
 from airflow_provider_docflow.core.site import Site
-from airflow_provider_docflow.document import Document, DocumentRef, document_to_json
+from airflow_provider_docflow.document import Document, DocumentRef, document_to_json, material_hash
 from airflow_provider_docflow.ledger import judge
 from airflow_provider_docflow.ledger.keys import IntentKey, IntentRequest, LineUse, Receipt, Reservation
 
@@ -50,6 +51,7 @@ class WriteOutcome:
     receipt: Receipt | None = None
     reading: Reading | None = None
     error: exc.DocflowError | None = None
+    intent_id: int | None = None
 
 
 @dataclass
@@ -68,10 +70,18 @@ class Work:
 
     def fail(self, error: exc.DocflowError) -> None:
         error.document = error.document or self.request.reference or self.request.key.source_number
-        self.outcome = WriteOutcome(request=self.request, status="failed", error=error)
+        self.outcome = WriteOutcome(
+            request=self.request, status="failed", error=error, intent_id=self.reservation.intent_id
+        )
 
     def end(self, status: Status, receipt: Receipt | None, reading: Reading | None) -> None:
-        self.outcome = WriteOutcome(request=self.request, status=status, receipt=receipt, reading=reading)
+        self.outcome = WriteOutcome(
+            request=self.request,
+            status=status,
+            receipt=receipt,
+            reading=reading,
+            intent_id=self.reservation.intent_id,
+        )
 
 
 def verb_of(purpose: str) -> str:
@@ -109,6 +119,28 @@ def write_item(write: Write, request: WriteRequest, reservation: Reservation) ->
     )
 
 
+def receipt_of(work: Work, reading: Reading, at: datetime) -> Receipt:
+    """Return the receipt of what was read back, with what the index and later checks need of it."""
+    document = reading.document
+    party = (document.seller_supplier_party or document.buyer_customer_party) if document else None
+    detail = dict(work.item.arguments.get("detail") or {})
+    if document is not None:
+        detail |= {"material_hash": material_hash(document), "issue_date": document.issue_date.isoformat()}
+    detail |= {
+        "party_id": reading.party or (party.id if party else ""),
+        "party_name": party.name if party else "",
+        "currency": reading.currency,
+        "amount": None if reading.total is None else format(reading.total, "f"),
+    }
+    return Receipt(
+        ref=reading.ref,
+        state=reading.state.to_json(),
+        content_hash=work.request.content_hash,
+        at=at,
+        detail=detail,
+    )
+
+
 def is_unknown(outcome: WriteOutcome) -> bool:
     """Tell whether the write may have landed."""
     return outcome.error is not None and outcome.error.landed == "unknown"
@@ -121,9 +153,12 @@ def wait_of(outcome: WriteOutcome) -> float:
 
 
 def as_docflow(error: object, site: Site) -> exc.DocflowError:
-    """Return the typed error; one of another type is a defect and its outcome is unknown."""
+    """Return a typed error of one document's own; one of another type is a defect, its outcome unknown.
+
+    A batch shares one error object, but document and incident are each document's own: hence the copy.
+    """
     if isinstance(error, exc.DocflowError):
-        return error
+        return type(error)(error.message, **error.attrs())
     return exc.UnknownOutcome(
         f"unexpected {type(error).__name__}: {error}.",
         system=site.conn_id,

@@ -76,10 +76,8 @@ class Troubles:
         self, request: WriteRequest, pair: tuple[int, str], error: exc.DocflowError
     ) -> exc.DocflowError:
         """The system, or docflow before it, said no; nothing landed."""
-        error.incident = self._open(
-            request, pair, category_of(error), error.code or type(error).__name__, str(error), error.field
-        )
-        self.ledger.intents.refuse([(*pair, error.incident)])
+        opened = self.ledger.intents.refuse([(*pair, error)])
+        error.incident = opened.get(pair[0])
         return error
 
     def incident(self, request: WriteRequest, pair: tuple[int, str], verdict: Verdict) -> exc.IncidentOpen:

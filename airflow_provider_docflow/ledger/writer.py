@@ -21,7 +21,6 @@ from airflow_provider_docflow.core.profile import Finding, Reading, Write, Writt
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.ledger import judge
 from airflow_provider_docflow.ledger.asker import Asker, Runner, must_ask
-from airflow_provider_docflow.ledger.keys import Receipt
 from airflow_provider_docflow.ledger.requests import (
     ENDING,
     Status,
@@ -31,6 +30,7 @@ from airflow_provider_docflow.ledger.requests import (
     as_docflow,
     intent_request,
     is_unknown,
+    receipt_of,
     replace_unknown,
     verb_of,
     wait_of,
@@ -161,7 +161,7 @@ class Writer:
         if for_good and not work.reservation.sent_before:
             work.fail(self.troubles.refused(work.request, work.pair, error))
             return
-        self._put_back(work)
+        self.ledger.intents.release([work.pair])
         work.fail(error)
 
     def _verdict(self, write: Write, work: Work, found: Finding) -> judge.Verdict:
@@ -180,17 +180,11 @@ class Writer:
         if verdict.action == "incident":
             work.fail(self.troubles.incident(work.request, work.pair, verdict))
         elif verdict.action == "wait":
-            self._put_back(work)
+            self.ledger.intents.release([work.pair])
             wait = judge.wait_seconds(
                 work.reservation.send_not_before, self.clock(), write.probe.settle_seconds
             )
             work.fail(self.troubles.unsettled(work.request, wait))
-
-    def _put_back(self, work: Work) -> None:
-        if work.reservation.sent_before:
-            self.ledger.intents.set_unknown([work.pair], "not settled yet")
-        else:
-            self.ledger.intents.release([work.pair])
 
     def _send(self, write: Write, works: Sequence[Work]) -> None:
         if not works:
@@ -222,7 +216,7 @@ class Writer:
     def _sent_badly(self, write: Write, work: Work, error: exc.DocflowError) -> None:
         """Account for a send that brought no receipt."""
         if error.landed == "unknown":
-            self.ledger.intents.set_unknown([work.pair], error.message)
+            self._unknown(write, work, error.message)
             error = replace_unknown(error, write.probe.settle_seconds)
             work.fail(error)
         elif isinstance(error, exc.PermanentError) and not isinstance(error, exc.Authentication):
@@ -231,13 +225,18 @@ class Writer:
             self.ledger.intents.release([work.pair])
             work.fail(error)
 
+    def _unknown(self, write: Write, work: Work, reason: str) -> None:
+        """The request is over on our side: what it left under way lands within the settle time or never."""
+        settle = write.probe.settle_seconds
+        self.ledger.intents.set_unknown([work.pair], reason, settle_seconds=settle)
+
     def _read_back(self, write: Write, landed: Sequence[tuple[Work, Written]]) -> None:
         """A reply means nothing: what counts is the document as it stands afterwards."""
         readings = self.asker.read([written.ref for _, written in landed])
         good: list[Work] = []
         for (work, written), reading in zip(landed, readings, strict=True):
             if isinstance(reading, exc.DocflowError):
-                self.ledger.intents.set_unknown([work.pair], "written, but it cannot be read back")
+                self._unknown(write, work, "written, but it cannot be read back")
                 work.fail(replace_unknown(reading, write.probe.settle_seconds))
                 continue
             verdict = self._judge_written(write, work, reading)
@@ -275,13 +274,7 @@ class Writer:
         for work in works:
             assert work.verdict is not None and work.verdict.reading is not None
             reading = work.verdict.reading
-            receipt = Receipt(
-                ref=reading.ref,
-                state=reading.state.to_json(),
-                content_hash=work.request.content_hash,
-                at=self.clock(),
-                detail=dict(work.item.arguments.get("detail") or {}),
-            )
+            receipt = receipt_of(work, reading, self.clock())
             triples.append((*work.pair, receipt))
             work.end(status, receipt, reading)
         kept = self.ledger.intents.set_receipts(triples)
@@ -299,7 +292,7 @@ class Writer:
             if isinstance(reading, exc.NotFound):
                 work.fail(self.troubles.gone(work.request, work.pair, receipt, "deleted"))
             elif isinstance(reading, exc.DocflowError):
-                work.fail(reading)
+                work.fail(as_docflow(reading, self.site))
             elif judge.liveness(reading) == "alive" or verb_of(work.request.key.purpose) in ENDING:
                 work.end("existing", receipt, reading)
             else:
