@@ -64,6 +64,8 @@ class Reading:
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
     changed_at: str = ""
     related: tuple[DocumentRef, ...] = ()
+    problem: exc.InvalidDocument | None = None
+    """Why ``document`` is None although the system shows one: the field and what to correct."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,197 @@
+"""A document into the controls of its form, and back. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow_provider_docflow.core import fields
+from airflow_provider_docflow.document import Document, Line, differences, document_from_json
+from airflow_provider_docflow.exceptions import InvalidDocument
+from airflow_provider_docflow.systems.dingtalk import components
+from airflow_provider_docflow.systems.dingtalk.forms import Control, Form, missing_values, refused
+
+LONGEST_VALUE = 65_535
+MOST_VALUES = 150
+Value = dict[str, str]
+
+
+def value_of(form_values: Sequence[Mapping[str, Any]], control: Control) -> Mapping[str, Any]:
+    """Return the form value of a control; empty where the form does not show it."""
+    return next((item for item in form_values if control.is_(item)), {})
+
+
+def number_in(form: Form, form_values: Sequence[Mapping[str, Any]]) -> str:
+    """Return the document's number as the form shows it."""
+    control = form.control_of("id")
+    text = value_of(form_values, control).get("value") if control else form.constants.get("id")
+    return components.blank_or(text).strip()
+
+
+def mark_in(form: Form, form_values: Sequence[Mapping[str, Any]]) -> str:
+    """Return what stands in the control for docflow's mark."""
+    if not form.mark_control:
+        return ""
+    return components.blank_or(
+        value_of(form_values, Control(form.mark_control, (), "TextField")).get("value")
+    )
+
+
+def to_document(
+    form: Form, form_values: Sequence[Mapping[str, Any]], instance: str, requester: str
+) -> Document:
+    """Return the document that a filled form holds. Its arithmetic is not checked here.
+
+    :param instance: whose tenant fields the controls without a map are.
+    :param requester: who filled the form in; stands unless a control names somebody.
+    :raises InvalidDocument: names the control and the field that are empty or wrong.
+    """
+    number = number_in(form, form_values)
+    data: dict[str, Any] = {"document_type": form.document_type, "id": "", "lines": []}
+    for path, constant in form.constants.items():
+        fields.put(data, path, constant, instance)
+    mapped = [item for item in form_values if item.get("componentType") != "TextNote"]
+    for control in form.controls:
+        item = value_of(mapped, control)
+        mapped = [other for other in mapped if other is not item]
+        try:
+            _take(form, control, item, data, instance)
+        except (ValueError, KeyError, TypeError) as error:
+            raise refused(
+                form, control.name, control.paths[0], f"is wrong: {error}", document=number
+            ) from None
+    for item in mapped:
+        _keep(form, item, data, instance)
+    for name, field in missing_values(form, data):
+        raise refused(form, name, field, "is empty", document=number)
+    if requester and "requester" not in data:
+        data["requester"] = {"id": requester}
+    return document_from_json(data)
+
+
+def _take(form: Form, control: Control, item: Mapping[str, Any], data: dict[str, Any], instance: str) -> None:
+    text = components.blank_or(item.get("value"))
+    if control.kind == "TableField":
+        data["lines"] = [_line(form, control, row, instance) for row in components.rows_of(text)]
+    elif control.kind == "DDAttachment":
+        data["attachments"] = components.files_of(text)
+    else:
+        _set(control, item, data, instance)
+
+
+def _line(form: Form, table: Control, row: Sequence[Mapping[str, Any]], instance: str) -> dict[str, Any]:
+    data: dict[str, Any] = {}
+    left = list(row)
+    for column in table.columns:
+        item = value_of(left, column)
+        left = [other for other in left if other is not item]
+        try:
+            _set(column, item, data, instance)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"column {column.name!r}: {error}") from None
+    for item in left:
+        _keep(form, item, data, instance)
+    return data
+
+
+def _set(control: Control, item: Mapping[str, Any], data: dict[str, Any], instance: str) -> None:
+    found = components.decode(control.kind, item)
+    if len(found) > len(control.paths):
+        raise ValueError(f"holds {len(found)} values, the document has room for {len(control.paths)}")
+    for path, text in zip(control.paths, found, strict=False):
+        if text:
+            fields.put(data, path, fields.kind_of(path).read(text), instance)
+
+
+def _keep(form: Form, item: Mapping[str, Any], data: dict[str, Any], instance: str) -> None:
+    """Keep a control without a map, so that it survives a round trip."""
+    text, name = components.blank_or(item.get("value")), item.get("name")
+    if text and name and name != form.mark_control:
+        data.setdefault("extensions", {}).setdefault(instance, {})[str(name)] = text
+
+
+def to_values(form: Form, document: Document, mark: str, instance: str) -> list[Value]:
+    """Return the form values of a document, with docflow's mark.
+
+    What goes in is read back here by the same map, so that no material field is lost unseen: whoever
+    approves the form would approve less than is carried out.
+
+    :raises InvalidDocument: a control cannot hold its value, or a material field has no control.
+    """
+    _hold_constants(form, document, instance)
+    values = [_value(form, control, document, instance) for control in form.controls]
+    tenant = document.extensions.get(instance, {})
+    values += [{"name": name, "value": components.plain(value)} for name, value in tenant.items()]
+    values = [value for value in values if value["value"]]
+    if mark and form.mark_control:
+        values.append({"name": form.mark_control, "value": mark})
+    _check_size(form, document, values)
+    _check_nothing_lost(form, document, values, instance)
+    return values
+
+
+def _hold_constants(form: Form, document: Document, instance: str) -> None:
+    try:
+        fields.held(document, form.constants, instance)
+    except InvalidDocument as error:
+        error.document = document.id
+        raise
+
+
+def _value(form: Form, control: Control, document: Document, instance: str) -> Value:
+    try:
+        if control.kind == "TableField":
+            rows = [_cells(control.columns, line, instance) for line in document.lines]
+            text = components.json_text(rows) if rows else ""
+        elif control.kind == "DDAttachment":
+            text = components.files_text(document.attachments)
+        else:
+            text = _text(control, document, instance)
+    except ValueError as error:
+        raise refused(
+            form, control.name, control.paths[0], f"cannot take it: {error}", document=document.id
+        ) from None
+    return {"name": control.name, "value": text}
+
+
+def _cells(columns: Sequence[Control], line: Line, instance: str) -> list[Value]:
+    cells = [{"name": column.name, "value": _text(column, line, instance)} for column in columns]
+    tenant = line.extensions.get(instance, {})
+    cells += [{"name": name, "value": components.plain(value)} for name, value in tenant.items()]
+    return [cell for cell in cells if cell["value"]]
+
+
+def _text(control: Control, part: Document | Line, instance: str) -> str:
+    found = [fields.pick(part, path, instance) for path in control.paths]
+    return components.encode(control.kind, found, control.pattern)
+
+
+def _check_size(form: Form, document: Document, values: Sequence[Value]) -> None:
+    if len(values) > MOST_VALUES:
+        raise InvalidDocument(
+            f"the form {form.process_code} would get {len(values)} values; DingTalk takes {MOST_VALUES}.",
+            document=document.id,
+            field="extensions",
+            remedy="Map fewer fields.",
+        )
+    for value in values:
+        if len(value["value"]) > LONGEST_VALUE:
+            raise refused(
+                form, value["name"], "lines", f"takes {LONGEST_VALUE} characters", document=document.id
+            )
+
+
+def _check_nothing_lost(form: Form, document: Document, values: Sequence[Value], instance: str) -> None:
+    requester = document.requester.id if document.requester else ""
+    back = to_document(form, values, instance, requester)
+    if form.control_of("requester.id") is None:
+        back = back.model_copy(update={"requester": document.requester})
+    for difference in differences(document, back):
+        if re.sub(r"\[\d+\]", "", difference.field).removeprefix("lines.") not in form.omit:
+            raise InvalidDocument(
+                f"the form {form.process_code} has no control that holds it: {difference}.",
+                document=document.id,
+                field=difference.field,
+                remedy="Map a control to this field, or name it under omit in the forms of the connection.",
+            )

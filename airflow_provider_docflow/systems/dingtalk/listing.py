@@ -1,0 +1,222 @@
+"""
+Listing approval instances.
+
+DingTalk gives one instance per request; a list gives ids alone, 20 at a time, and filters by the moment of
+*creation*: windows of at most 120 days that begin at most 365 days ago, 10 000 ids each. What is decided,
+changed or withdrawn later therefore shows only when the instance itself is read, or through an event.
+Page: "obtain-an-approval-list-of-instance-ids".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.calls import dig
+from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.profile import Changes, Page, Query, Reading
+from airflow_provider_docflow.core.site import Site
+from airflow_provider_docflow.document import DocumentRef, DocumentType
+from airflow_provider_docflow.systems.dingtalk.forms import Form, form_of
+from airflow_provider_docflow.systems.dingtalk.reading import attached_to, get, now, reading_of
+from airflow_provider_docflow.systems.dingtalk.wire import about, api, milliseconds
+
+LIST = "/v1.0/workflow/processes/instanceIds/query"
+PAGE = 20
+WINDOW = timedelta(days=120)
+REACH = timedelta(days=365)
+MOST_IDS = 10_000
+OVERLAP = timedelta(minutes=5)
+"""A change feed looks back this far again: an instance may show in the list later than it was created."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a listing stands: the window in epoch milliseconds, the end of all, the cursor in the window."""
+
+    start: int
+    end: int
+    last: int
+    token: int = 0
+
+    @classmethod
+    def over(cls, start: datetime, end: datetime) -> Position:
+        """Begin a listing; a span longer than DingTalk's window is walked in several."""
+        return cls(milliseconds(start), milliseconds(min(end, start + WINDOW)), milliseconds(end))
+
+    def after(self, token: Any) -> Position | None:
+        """Return the next page, or the next window, or None at the end."""
+        if token not in (None, ""):
+            return replace(self, token=int(token))
+        if self.end >= self.last:
+            return None
+        following = self.end + 1
+        return Position(following, min(self.last, following + milliseconds_of(WINDOW)), self.last)
+
+    def text(self) -> str:
+        """Return the position as text, for pages and cursors."""
+        return json.dumps([self.start, self.end, self.last, self.token])
+
+    @classmethod
+    def read(cls, text: str) -> Position:
+        """Read what :meth:`text` wrote."""
+        return cls(*json.loads(text))
+
+
+def milliseconds_of(span: timedelta) -> int:
+    """Return a span in milliseconds."""
+    return span // timedelta(milliseconds=1)
+
+
+def list_ids(
+    site: Site,
+    form: Form,
+    at: Position,
+    *,
+    users: Sequence[str] = (),
+    statuses: Sequence[str] = (),
+    open_end: bool = False,
+) -> Exchange[tuple[list[str], Position | None]]:
+    """Return one page of instance ids and where the next one begins.
+
+    :param open_end: leave the end of the last window to DingTalk's own clock.
+    :raises Rejected: a window holds more than DingTalk lists, so that some would be missing.
+    """
+    body: dict[str, Any] = {
+        "processCode": form.process_code,
+        "startTime": at.start,
+        "nextToken": at.token,
+        "maxResults": PAGE,
+    }
+    if not (open_end and at.end == at.last):
+        body["endTime"] = at.end
+    if users:
+        body["userIds"] = list(users)
+    if statuses:
+        body["statuses"] = list(statuses)
+    answer = yield from api(site, "POST", LIST, json=body)
+    ids = dig(answer, "result.list")
+    if not isinstance(ids, list):
+        raise exc.TransientError("DingTalk answers a listing without a list.", system=site.conn_id)
+    if at.token + len(ids) >= MOST_IDS:
+        raise exc.Rejected(
+            f"a window of the listing holds {MOST_IDS} approvals or more, of which DingTalk shows no others.",
+            system=site.conn_id,
+            remedy="Ask for a shorter span of creation (raw={'created_from': …, 'created_to': …}).",
+        )
+    return [str(found) for found in ids], at.after(dig(answer, "result.nextToken"))
+
+
+def search(site: Site, document_type: str, query: Query, position: str | None) -> Exchange[Page]:
+    """List documents by the moment of their creation, then read each.
+
+    ``issued_from`` and ``issued_to`` are compared with the form's own date; the span of creation is theirs,
+    widened by ``listing_margin_days``. Without any bound it is the last 120 days. ``raw`` takes
+    ``created_from`` and ``created_to`` (ISO instants), ``user_ids`` and ``statuses`` as DingTalk has them.
+
+    :raises Unsupported: ``changed_since``, which DingTalk cannot be asked for.
+    """
+    form = form_of(site, document_type)
+    if query.changed_since is not None:
+        raise exc.Unsupported(
+            "DingTalk lists approvals by their creation only.",
+            system=site.conn_id,
+            field="changed_since",
+            remedy="Read the approvals that are awaited, or have DingTalk's events sent.",
+        )
+    at = Position.read(position) if position else Position.over(*_span(site, query))
+    users = [str(user) for user in query.raw.get("user_ids") or ()]
+    ids, following = yield from list_ids(
+        site, form, at, users=users, statuses=list(query.raw.get("statuses") or ())
+    )
+    readings = yield from _created(site, form, ids)
+    wanted = tuple(reading for reading in readings if _matches(reading, query))
+    return Page(readings=wanted, next=None if following is None else following.text())
+
+
+def _created(site: Site, form: Form, ids: Sequence[str]) -> Exchange[list[Reading]]:
+    """Read the documents among listed instances; one that changes another document is none of its own."""
+    found = []
+    for instance_id in ids:
+        with about(instance_id):
+            raw = yield from get(site, instance_id)
+            if not raw.get("mainProcessInstanceId"):
+                found.append(reading_of(site, form, (yield from attached_to(site, instance_id, raw))))
+    return found
+
+
+def _span(site: Site, query: Query) -> tuple[datetime, datetime]:
+    end = _instant(site, query, "created_to") or now()
+    start = _instant(site, query, "created_from")
+    margin = timedelta(days=int(site.setting("listing_margin_days", 31)))
+    if start is None and query.issued_from:
+        start = datetime.combine(query.issued_from, time.min, site.time_zone).astimezone(UTC) - margin
+    if query.issued_to and "created_to" not in query.raw:
+        end = min(end, datetime.combine(query.issued_to, time.max, site.time_zone).astimezone(UTC) + margin)
+    return reachable(site, start or end - WINDOW), end
+
+
+def reachable(site: Site, start: datetime) -> datetime:
+    """Refuse a span that begins before what DingTalk lists."""
+    if start < now() - REACH:
+        raise exc.Unsupported(
+            f"DingTalk lists approvals of the last {REACH.days} days only.",
+            system=site.conn_id,
+            remedy="Ask for a later start, or read older approvals by their ids.",
+        )
+    return start
+
+
+def _instant(site: Site, query: Query, name: str) -> datetime | None:
+    given = query.raw.get(name)
+    found = datetime.fromisoformat(given) if isinstance(given, str) else given
+    if found is not None and (not isinstance(found, datetime) or found.tzinfo is None):
+        raise exc.Misconfigured(
+            f"{given!r} is no instant with a time zone.", system=site.conn_id, field=f"raw.{name}"
+        )
+    return found
+
+
+def _matches(reading: Reading, query: Query) -> bool:
+    document = reading.document
+    day = document.issue_date if document else None
+    return (
+        (not query.numbers or reading.ref.number in query.numbers)
+        and (not query.company_code or reading.company_code == query.company_code)
+        and (not query.party or query.party in _parties(reading))
+        and (query.issued_from is None or (day is not None and day >= query.issued_from))
+        and (query.issued_to is None or (day is not None and day <= query.issued_to))
+    )
+
+
+def _parties(reading: Reading) -> set[str]:
+    lines = reading.document.lines if reading.document else ()
+    return {reading.party} | {line.seller_supplier_party.id for line in lines if line.seller_supplier_party}
+
+
+def changes(site: Site, document_type: str, cursor: str) -> Exchange[Changes]:
+    """Return instances created since a cursor, without reading them: new documents, and the instances by
+    which approved ones are modified or revoked (reading such an id gives the document it belongs to).
+
+    Decisions on older instances do not show here: DingTalk lists by creation. An empty cursor begins 120 days
+    back. References may repeat; their numbers are empty until they are read.
+    """
+    form = form_of(site, document_type)
+    at = Position.read(cursor) if cursor else Position.over(now() - WINDOW, now())
+    if at.token == 0 and at.end == at.last:
+        start = reachable(site, datetime.fromtimestamp(at.start / 1000, UTC))
+        at = Position.over(start, max(now(), start))
+    ids, following = yield from list_ids(site, form, at)
+    refs = tuple(
+        DocumentRef(site.known_instance, "", DocumentType(form.document_type), instance_id)
+        for instance_id in ids
+    )
+    more = following is not None
+    if following is None:
+        again = max(at.start, at.last - milliseconds_of(OVERLAP))
+        following = Position(again, again, again)
+    return Changes(refs=refs, cursor=following.text(), more=more)
