@@ -1,0 +1,8 @@
+"""The ledger's tables. Every change here needs a migration; a test compares the two."""
+
+from __future__ import annotations
+
+from airflow_provider_docflow.ledger.models import memory, shared, writes
+from airflow_provider_docflow.ledger.models.base import metadata
+
+__all__ = ["memory", "metadata", "shared", "writes"]
