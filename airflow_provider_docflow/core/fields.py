@@ -2,11 +2,13 @@
 The canonical document's fields by path, and how a system writes their values.
 
 A path is ``payable_amount``, ``seller_supplier_party.id``, ``accounting.0.cost_centre`` or, for a tenant's
-own field, ``extensions.<name>``. Generic systems (SQL tables, REST APIs) map these paths to their own names.
+own field, ``extensions.<name>``; ``payee_account`` alone is the IBAN or else the account number. Generic
+systems (SQL tables, REST APIs) map these paths to their own names.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -21,6 +23,7 @@ _DECIMALS = (
     *("tax_amount", "payable_rounding_amount", "payable_amount", "exchange_rate", "quantity", "share"),
     *("price_amount", "base_quantity", "tax_percent", "line_extension_amount"),
 )
+_IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[0-9A-Z]{11,30}")
 _DATES = ("issue_date", "posting_date", "due_date", "delivery_date")
 DOCUMENT_PATHS = frozenset(
     (
@@ -32,6 +35,7 @@ DOCUMENT_PATHS = frozenset(
             for name in _PARTY
         ),
         *(f"payee_account.{name}" for name in ("iban", "account_number", "bank", "name")),
+        "payee_account",
         *("delivery.delivery_date", "delivery.delivery_party.id"),
         *("payment_terms.0.due_date", "payment_terms.0.days"),
     )
@@ -157,6 +161,9 @@ def pick(part: Document | Line, path: str, instance: str = "") -> Any:
     if path.startswith("extensions."):
         return part.extensions.get(instance, {}).get(path.partition(".")[2])
     value: Any = part
+    if path == "payee_account":
+        account = getattr(part, "payee_account", None)
+        return (account.iban or account.account_number) if account else None
     for step in path.split("."):
         if value is None:
             return None
@@ -177,6 +184,8 @@ def _first(values: tuple[Any, ...], path: str) -> Any:
 def put(target: dict[str, Any], path: str, value: Any, instance: str = "") -> None:
     """Set ``path`` in the JSON form of a document or line."""
     steps = path.split(".")
+    if path == "payee_account":
+        steps.append("iban" if _IBAN.fullmatch(str(value)) else "account_number")
     if steps[0] == "extensions":
         steps = ["extensions", instance, *steps[1:]]
     here: Any = target

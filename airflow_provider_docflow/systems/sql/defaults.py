@@ -1,4 +1,9 @@
-"""Tables that docflow uses where the connection names none: one layout for payments, orders and invoices."""
+"""
+Tables that docflow uses where the connection names none.
+
+Payment requests lie as in the sandbox's finance database: staging tables of the kind that treasury systems
+are fed through. Payments, orders and invoices have one richer layout in common.
+"""
 
 from __future__ import annotations
 
@@ -44,13 +49,64 @@ _LINE = {
 }
 
 
-def _tables(name: str, last: str) -> dict[str, Any]:
-    """Return the tables of one type; ``last`` is the state in which it is done."""
+_PAYMENT_REQUEST: dict[str, Any] = {
+    "header": "payment_request",
+    "id": {"column": "id", "type": "integer"},
+    "mark": "business_key",
+    "columns": {
+        "company_code": "company_code",
+        "number": "id",
+        "supplier": "seller_supplier_party.id",
+        "currency": "document_currency_code",
+        "amount": "payable_amount",
+        "due_date": "due_date",
+        "payee_account": {"field": "payee_account", "empty": ""},
+        "source_document": {"field": "reference", "empty": ""},
+    },
+    "lines": {
+        "table": "payment_request_line",
+        "id": {"column": "id", "type": "integer"},
+        "parent": {"payment_request_id": "id"},
+        "columns": {
+            "line_number": {"field": "line_id", "type": "integer"},
+            "purchase_order": {"field": "reference", "empty": ""},
+            "amount": "line_extension_amount",
+            "description": {"field": "description", "empty": ""},
+        },
+    },
+    "initial": {"status": "open"},
+    "states": {
+        "lifecycle": {
+            "column": "status",
+            "words": {"open": "active", "paid": "closed", "rejected": "cancelled", "cancelled": "cancelled"},
+        },
+        "approval": {
+            "column": "status",
+            "words": {
+                "open": "pending",
+                "paid": "approved",
+                "rejected": "rejected",
+                "cancelled": "withdrawn",
+            },
+        },
+        "payment": {
+            "column": "status",
+            "words": {"open": "none", "paid": "complete", "rejected": "none", "cancelled": "none"},
+        },
+    },
+    "actions": {"cancel": {"from": {"status": ["open"]}, "to": {"status": "cancelled"}}},
+    "amend": {"status": ["open"]},
+    "changed": {"column": "updated_at", "type": "iso", "overlap": 60},
+}
+
+
+def _tables(name: str, last: str, key: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the tables of one type; ``last`` is the action after which it is done."""
     return {
         "header": name,
         "id": {"column": "id", "type": "integer"},
-        "mark": "docflow_key",
-        "key": ["company_code", "number", "party"],
+        "mark": "business_key",
+        "key": list(key),
         "columns": _HEADER,
         "lines": {"table": f"{name}_line", "parent": {f"{name}_id": "id"}, "columns": _LINE},
         "initial": {"state": "draft"},
@@ -71,8 +127,9 @@ def _tables(name: str, last: str) -> dict[str, Any]:
 
 
 DEFAULT_TABLES: dict[str, Any] = {
-    "payment_request": _tables("payment_request", "pay"),
+    "payment_request": _PAYMENT_REQUEST,
     "payment": _tables("payment", "pay"),
     "purchase_order": _tables("purchase_order", "close"),
-    "supplier_invoice": _tables("supplier_invoice", "pay"),
+    # A supplier numbers its invoices itself: the same number again is the same invoice, whoever entered it.
+    "supplier_invoice": _tables("supplier_invoice", "pay", key=("company_code", "number", "party")),
 }

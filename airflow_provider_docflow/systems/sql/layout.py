@@ -6,7 +6,7 @@ How documents lie in tables: the ``tables`` setting of a connection, checked bef
     {"payment_request": {
         "header": "payment_request",
         "id": {"column": "id", "type": "integer"},
-        "mark": "docflow_key",
+        "mark": "business_key",
         "number": "number",
         "key": ["company_code", "number", "payee"],
         "columns": {"number": "id", "company_code": "company_code", "payee": "seller_supplier_party.id",
@@ -38,8 +38,9 @@ from airflow_provider_docflow.core import fields
 from airflow_provider_docflow.core.states import AXES, Words
 from airflow_provider_docflow.document import DocumentState, DocumentType
 
-Type = Literal["text", "integer", "decimal", "date", "flag", "timestamp", "timestamptz"]
-_TYPES = ("text", "integer", "decimal", "date", "flag", "timestamp", "timestamptz")
+Type = Literal["text", "integer", "decimal", "date", "flag", "timestamp", "timestamptz", "iso"]
+_TYPES = ("text", "integer", "decimal", "date", "flag", "timestamp", "timestamptz", "iso")
+_MOMENTS = ("timestamp", "timestamptz", "iso", "integer")
 _ENTRIES = (
     *("header", "id", "mark", "number", "key", "columns", "lines", "assume", "initial", "states"),
     *("actions", "stages", "amend", "changed"),
@@ -51,11 +52,17 @@ PARTIES = ("seller_supplier_party.id", "buyer_customer_party.id", "requester.id"
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One column: the canonical field that it holds and the type of its values."""
+    """
+    One column: the canonical field that it holds and the type of its values.
+
+    :param type: ``iso`` is text as ``2026-03-31T08:00:00.000Z``; a ``timestamp`` has the connection's zone.
+    :param empty: what is written where the document has nothing; NULL by default.
+    """
 
     name: str
     field: str
     type: Type
+    empty: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,12 +215,11 @@ def _plain_column(given: Any, default: str) -> Column:
 
 def _columns(given: Mapping[str, Any], *, lines: bool) -> tuple[Column, ...]:
     columns = []
-    for name, said in given.items():
-        field = said if isinstance(said, str) else said["field"]
-        sort = fields.sort_of(field) if isinstance(said, str) else said.get("type", fields.sort_of(field))
-        columns.append(Column(name=_name(name), field=field, type=_type(sort)))
-    paths = [column.field for column in columns]
-    fields.check_paths((path for path in paths if lines or path != "reference"), lines=lines)
+    for name, entry in given.items():
+        said = {"field": entry} if isinstance(entry, str) else entry
+        kind = _type(said.get("type", fields.sort_of(said["field"])))
+        columns.append(Column(name=_name(name), field=said["field"], type=kind, empty=said.get("empty")))
+    fields.check_paths((column.field for column in columns if column.field != "reference"), lines=lines)
     return tuple(columns)
 
 
@@ -242,8 +248,8 @@ def _move(given: Mapping[str, Any]) -> Move:
 
 def _changed(given: Mapping[str, Any]) -> Changed:
     column = _plain_column({"type": "timestamp", **given}, "timestamp")
-    if column.type not in ("timestamp", "timestamptz", "integer"):
-        raise ValueError("changed.type, which is none of timestamp, timestamptz, integer")
+    if column.type not in _MOMENTS:
+        raise ValueError(f"changed.type, which is none of {', '.join(_MOMENTS)}")
     return Changed(column=column, overlap=int(given.get("overlap", 60 if column.type != "integer" else 1000)))
 
 

@@ -75,7 +75,7 @@ def rows_of(site: Site, layout: Layout, item: WriteItem) -> Rows:
     header = {column.name: _value(site, document, column, item) for column in layout.columns}
     for path in (*(column.field for column in layout.columns if column.name in layout.key), layout.party):
         _needed(document, path, item, site)
-    lines = [_line(site, layout, line) for line in document.lines] if layout.lines else []
+    lines = [_line(site, layout, line, item) for line in document.lines] if layout.lines else []
     return Rows(
         item=item,
         content=fingerprint(site, item),
@@ -95,12 +95,11 @@ def _needed(document: Document, path: str, item: WriteItem, site: Site) -> None:
         )
 
 
-def _value(site: Site, part: Document | Line, column: Column, item: WriteItem | None = None) -> Any:
-    if column.field == "reference":
-        return (item.reference if item else "") or None
-    value = fields.pick(part, column.field, site.instance)
+def _value(site: Site, part: Document | Line, column: Column, item: WriteItem) -> Any:
+    reference = column.field == "reference"
+    value = (item.reference or None) if reference else fields.pick(part, column.field, site.instance)
     if value is None:
-        return "" if column.field == "company_code" else None
+        return "" if column.field == "company_code" else column.empty
     try:
         return (
             fields.whole(value)
@@ -121,9 +120,9 @@ def _text(value: Any) -> str:
     return format(value, "f") if isinstance(value, Decimal) else str(value)
 
 
-def _line(site: Site, layout: Layout, line: Line) -> dict[str, Any]:
+def _line(site: Site, layout: Layout, line: Line, item: WriteItem) -> dict[str, Any]:
     assert layout.lines is not None
-    return {column.name: _value(site, line, column) for column in layout.lines.columns}
+    return {column.name: _value(site, line, column, item) for column in layout.lines.columns}
 
 
 def ref_of(site: Site, layout: Layout, header: Mapping[str, Any]) -> DocumentRef:
@@ -194,7 +193,7 @@ def _document(
 def _fill(site: Site, target: dict[str, Any], columns: Sequence[Column], row: Mapping[str, Any]) -> None:
     for column in columns:
         value = row[column.name]
-        if value is None or column.field == "reference":
+        if value in (None, "") or column.field == "reference":
             continue
         if column.type == "integer":
             value = str(value)

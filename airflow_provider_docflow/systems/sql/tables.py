@@ -29,6 +29,8 @@ def to_database(kind: str, value: Any, zone: tzinfo, dialect: str) -> Any:
     """Return ``value`` as the driver takes it; SQLite has text for all that it would make binary."""
     if value is None:
         return None
+    if kind == "iso":
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     if isinstance(value, datetime):
         value = value.astimezone(zone)
         value = value if kind == "timestamptz" else value.replace(tzinfo=None)
@@ -210,6 +212,7 @@ def _sql_type(kind: str, column: Column | None = None) -> Any:
         "flag": sa.Boolean(),
         "timestamp": sa.DateTime().with_variant(DATETIME(fsp=6), "mysql", "mariadb"),
         "timestamptz": sa.DateTime(timezone=True),
+        "iso": sa.String(30),
     }[kind]
 
 
