@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,20 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     from airflow_provider_docflow.sandbox.server import Running
 
+    # uvicorn raises the signal again when it has ended; the default action would skip the clearing up.
+    signal.signal(signal.SIGTERM, _leave)
     try:
         Running(chosen.home, chosen.port, chosen.mail_port, _tell).run()
     except (DocflowError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    except KeyboardInterrupt:
+        return 0
     return 0
+
+
+def _leave(*_: Any) -> None:
+    raise SystemExit(0)
 
 
 def _tell(state: dict[str, Any]) -> None:
