@@ -1,0 +1,1 @@
+"""Operators: each takes one document or a list of them."""

@@ -1,0 +1,94 @@
+"""From the outcomes of many documents to the end of one task: what is logged, and which error ends it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
+
+from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.hooks.handles import Outcome, error_of, summary
+
+FailOn = Literal["any", "all", "never"]
+
+LOGGED_ONE_BY_ONE = 20
+NAMED_IN_ERROR = 5
+_FAILURES = frozenset({"failed", "refused"})
+
+
+def check_fail_on(fail_on: str) -> None:
+    """Refuse a word that would otherwise mean "never".
+
+    :raises Misconfigured: it is none of the three.
+    """
+    if fail_on not in get_args(FailOn):
+        raise exc.Misconfigured(
+            f"{fail_on!r} is no answer to when the task fails.",
+            field="fail_on",
+            remedy=f"Use one of: {', '.join(get_args(FailOn))}.",
+        )
+
+
+def report(log: logging.Logger | Any, outcomes: Sequence[Outcome]) -> None:
+    """Log each document of a short list, the failures of a long one, and always the counts."""
+    short = len(outcomes) <= LOGGED_ONE_BY_ONE
+    shown = outcomes if short else [outcome for outcome in outcomes if not outcome.good][:LOGGED_ONE_BY_ONE]
+    for outcome in shown:
+        log.log(logging.INFO if outcome.good else logging.ERROR, "%s", _line(outcome))
+    counts = ", ".join(f"{count} {status}" for status, count in summary(outcomes).items())
+    log.info("%d documents: %s", len(outcomes), counts or "nothing to do")
+
+
+def _line(outcome: Outcome) -> str:
+    name = f"{outcome.source} part {outcome.part}" if outcome.part else outcome.source
+    if not outcome.good:
+        return f"{name}: {outcome.status}: {error_of(outcome)}"
+    what = f": {outcome.handle.ref}" if outcome.handle else ""
+    return f"{name}: {outcome.status}{what}"
+
+
+def failure_of(outcomes: Sequence[Outcome], fail_on: str) -> exc.DocflowError | None:
+    """Return the error that ends the task, or None.
+
+    A transient one if a retry may help any document; a held one if all that failed only has to wait;
+    else a permanent one.
+    """
+    failures = [outcome for outcome in outcomes if outcome.status in _FAILURES]
+    if not failures or fail_on == "never" or (fail_on == "all" and len(failures) < len(outcomes)):
+        return None
+    errors = [error_of(outcome) for outcome in failures]
+    if len(outcomes) == 1:
+        return errors[0]
+    transient = [error for error in errors if isinstance(error, exc.TransientError)]
+    if transient:
+        return _joined(transient, errors, exc.TransientError, len(outcomes))
+    if all(isinstance(error, exc.HeldError) for error in errors):
+        return _joined(errors, errors, exc.HeldError, len(outcomes))
+    # Of the rest those count that no time heals: held ones come back with the next run.
+    lasting = [error for error in errors if not isinstance(error, exc.HeldError)]
+    return _joined(lasting, errors, exc.PermanentError, len(outcomes))
+
+
+def _joined(
+    chosen: Sequence[exc.DocflowError],
+    errors: Sequence[exc.DocflowError],
+    common: type[exc.DocflowError],
+    asked: int,
+) -> exc.DocflowError:
+    """Return one error for several documents, of their common type, that waits for the slowest."""
+    kinds = {type(error) for error in chosen}
+    kind = kinds.pop() if len(kinds) == 1 else common
+    named = "; ".join(str(error) for error in [*chosen, *_others(chosen, errors)][:NAMED_IN_ERROR])
+    rest = len(errors) - NAMED_IN_ERROR
+    more = f"; and {rest} more" if rest > 0 else ""
+    waits = [error.retry_after for error in errors if error.retry_after is not None]
+    return kind(
+        f"{len(errors)} of {asked} documents failed: {named}{more}.",
+        retry_after=max(waits) if waits else None,
+        remedy="The batch in this task's XCom names each document; correct the causes, then clear the task.",
+    )
+
+
+def _others(chosen: Sequence[exc.DocflowError], errors: Sequence[exc.DocflowError]) -> list[exc.DocflowError]:
+    known = {id(error) for error in chosen}
+    return [error for error in errors if id(error) not in known]
