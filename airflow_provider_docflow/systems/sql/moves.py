@@ -61,7 +61,7 @@ def _each(write: Callable[[Site, WriteItem], Exchange[Written]]) -> Run:
         try:
             return (yield from write(site, item))
         except exc.DocflowError as error:
-            raise named(error, item) from error
+            raise named(site, error, item) from error
 
     return one_by_one(with_name)
 

@@ -200,6 +200,8 @@ def instance(site: Site) -> Exchange[str]:
     try:
         (rows,) = yield from steps.ask(site, Statement(sa.select(instances())))
     except exc.Misconfigured as error:
+        if not error.code:
+            raise
         raise _unprepared(site, error.code) from error
     if not rows:
         raise _unprepared(site, "")
@@ -227,7 +229,7 @@ def ensure(site: Site, layouts: Sequence[Layout] = ()) -> Exchange[str]:
 
     made = document_tables(layouts) if layouts else own_tables()
     for statement in _ddl(made):
-        yield from steps.ask(site, Statement(statement), writes=True)
+        yield from _made(site, statement)
     table = instances()
     while True:
         (rows,) = yield from steps.ask(site, Statement(sa.select(table)))
@@ -241,6 +243,17 @@ def ensure(site: Site, layouts: Sequence[Layout] = ()) -> Exchange[str]:
             (rows,) = yield from steps.ask(site, Statement(sa.select(table)))
             if not rows:
                 raise error
+
+
+def _made(site: Site, statement: Any) -> Exchange[None]:
+    """Create a table; where two processes do so at once, PostgreSQL refuses one in spite of IF NOT EXISTS."""
+    for last in (False, False, True):
+        try:
+            yield from steps.ask(site, Statement(statement), writes=True)
+            return
+        except (exc.Rejected, exc.Conflict):
+            if last:
+                raise
 
 
 def _ddl(made: MetaData) -> list[Any]:

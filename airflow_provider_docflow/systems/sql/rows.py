@@ -50,12 +50,13 @@ def fingerprint(site: Site, item: WriteItem) -> str:
     return hashlib.sha256(json.dumps(asked, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def named(error: exc.DocflowError, item: WriteItem) -> exc.DocflowError:
+def named(site: Site, error: exc.DocflowError, item: WriteItem) -> exc.DocflowError:
     """Return ``error`` with the document that it concerns; here every refusal means that nothing landed."""
     label = (
         item.reference or (item.document.id if item.document else "") or (str(item.ref) if item.ref else "")
     )
-    own = type(error)(error.message, **{**error.attrs(), "document": error.document or label or item.mark})
+    known = {"system": site.conn_id, "document": label or item.mark, **error.attrs()}
+    own = type(error)(error.message, **known)
     if isinstance(own, exc.Duplicate):
         # The database has shown which other document is there: no probe could tell more.
         own.landed = "no"

@@ -37,13 +37,13 @@ def create(layout: Layout) -> Callable[[Site, Sequence[WriteItem]], Exchange[lis
                 results[position] = error
         written = yield from _create_all(site, layout, list(rows.values()))
         results.update(zip(rows, written, strict=True))
-        return [_with_name(results[position], item) for position, item in enumerate(items)]
+        return [_with_name(site, results[position], item) for position, item in enumerate(items)]
 
     return run
 
 
-def _with_name(result: WriteResult, item: WriteItem) -> WriteResult:
-    return named(result, item) if isinstance(result, exc.DocflowError) else result
+def _with_name(site: Site, result: WriteResult, item: WriteItem) -> WriteResult:
+    return named(site, result, item) if isinstance(result, exc.DocflowError) else result
 
 
 def _single(row: Rows, others: Any) -> Rows:
