@@ -8,6 +8,7 @@ if docflow wrote it, by the decision on what it was written from, as long as nob
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
@@ -47,7 +48,7 @@ class Coverage:
     def _require(self, ref: DocumentRef, seen: str, document: Document | None, *, depth: int) -> None:
         if self.ledger.decisions.valid_for(ref, seen) is not None:
             return
-        decided = self.ledger.decisions.latest(ref)
+        decided = self._latest(ref)
         if decided is not None:
             self._void(ref, seen, document, decided)
         origin = self._origin(ref)
@@ -60,8 +61,18 @@ class Coverage:
             )
         self._unchanged(ref, seen, document, origin)
         for parent in self._parents(ref):
-            latest = self.ledger.decisions.latest(parent)
+            latest = self._latest(parent)
             self._require(parent, latest.material_hash if latest else "", None, depth=depth + 1)
+
+    def _latest(self, ref: DocumentRef) -> Any:
+        """Return the last final decision on a document, or None."""
+        final = [decision for decision in self.ledger.decisions.of(ref) if decision.final]
+        return final[-1] if final else None
+
+    def _approved_content(self, ref: DocumentRef, hashed: str) -> Document | None:
+        """Return the document as it stood when it was decided upon."""
+        kept = [one for one in self.ledger.snapshots.of(ref) if one.material_hash == hashed]
+        return document_from_json(kept[-1].body) if kept else None
 
     def _origin(self, ref: DocumentRef) -> Any:
         """Return the last write that docflow has a receipt of, if it wrote the document at all."""
@@ -70,13 +81,14 @@ class Coverage:
         return max(rows, key=lambda row: row.receipt.at) if created else None
 
     def _void(self, ref: DocumentRef, seen: str, document: Document | None, decided: Any) -> None:
-        """A decision exists and does not hold: it was a refusal, was revoked, or covers other content."""
-        if decided.decision != "approved":
+        """A decision exists and does not hold: it was a refusal, was taken back, or covers other content."""
+        if decided.decision not in ("approved", "voided"):
             raise _refusal(ref, f"the last decision is: {decided.decision}.", "approval.refused")
-        changed: list[Difference] = []
-        if document is not None:
-            before = self.ledger.documents.snapshot_of(ref, decided.material_hash)
-            changed = differences(document_from_json(before), document) if before else []
+        changed: list[Difference] = [Difference(**told) for told in decided.differences]
+        if decided.decision == "approved" and document is not None:
+            before = self._approved_content(ref, decided.material_hash)
+            # The cause before its consequence: a changed line also changes the total.
+            changed = sorted(differences(before, document), key=lambda one: not one.line_id) if before else []
             told = [difference.to_json() for difference in changed]
             self.ledger.decisions.void_if_changed(ref, seen, told)
         what = "; ".join(str(difference) for difference in changed[:5]) or "its material fields"
@@ -102,7 +114,9 @@ class Coverage:
 
     def _parents(self, ref: DocumentRef) -> list[DocumentRef]:
         links = self.ledger.links.of(ref)
-        own = [link.source for link in links if link.target is not None and link.target.identity == ref.identity]
+        own = [
+            link.source for link in links if link.target is not None and link.target.identity == ref.identity
+        ]
         parents = list({parent.identity: parent for parent in own}.values())
         if not parents:
             raise _refusal(ref, "what it was written from is not recorded.", "approval.no_origin")
@@ -114,7 +128,7 @@ class Coverage:
         if document is None:
             return
         lines = [
-            LineCapacity(line.line_id, abs(line.quantity), abs(line.line_extension_amount or 0))
+            LineCapacity(line.line_id, abs(line.quantity), abs(line.line_extension_amount or Decimal(0)))
             for line in document.totalled().lines
         ]
         total = document.totalled().payable_amount

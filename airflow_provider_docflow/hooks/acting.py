@@ -111,9 +111,7 @@ class Actor:
                 refused[ref.identity] = error
         return refused
 
-    def _request(
-        self, handle: Handle, arguments: Mapping[str, Any], part: str, action: str
-    ) -> WriteRequest:
+    def _request(self, handle: Handle, arguments: Mapping[str, Any], part: str, action: str) -> WriteRequest:
         ref = handle.ref
         key = IntentKey(
             target_instance=ref.instance,

@@ -6,14 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
-from airflow_provider_docflow.approvals.coverage import Coverage
 from airflow_provider_docflow.approvals.policy import Policy, Verdict, judge
+from airflow_provider_docflow.approvals.recording import Decided, Recorder
 from airflow_provider_docflow.core.profile import Reading
 from airflow_provider_docflow.document import material_hash
 from airflow_provider_docflow.hooks.creating import Creation, Creator, link_of
 from airflow_provider_docflow.hooks.handles import Handle, Outcome, failed
 from airflow_provider_docflow.hooks.system import System
-from airflow_provider_docflow.ledger.decisions import NewDecision
 from airflow_provider_docflow.ledger.troubles import Troubles
 
 
@@ -22,7 +21,6 @@ class Approver:
 
     def __init__(self, ledger: Any, system_of: Callable[[str], System], *, actor: str) -> None:
         self.ledger, self.system_of, self.actor = ledger, system_of, actor
-        self.coverage = Coverage(ledger)
 
     def check_enforceable(self, conn_id: str, document_type: str) -> None:
         """Refuse a system that carries no decisions of its own for this type.
@@ -47,10 +45,11 @@ class Approver:
         """Read the documents, judge them and record every decision; one outcome per handle, in order.
 
         :param subjects: the documents that the decisions are about, where the approval system only carries a
-            form about them; the decision is recorded for both.
+            form about them.
         """
         rules = Policy.from_json(policy)
         outcomes: dict[int, Outcome] = {}
+        decided: list[Decided] = []
         groups: dict[tuple[str, str], list[int]] = {}
         for position, handle in enumerate(handles):
             groups.setdefault((handle.conn_id, str(handle.ref.document_type)), []).append(position)
@@ -60,7 +59,10 @@ class Approver:
             refs = [handles[position].ref for position in positions]
             for position, reading in zip(positions, system.read(refs), strict=True):
                 subject = subjects[position] if subjects else None
-                outcomes[position] = self._observed(system, handles[position], reading, rules, subject)
+                found = self._observed(system, handles[position], reading, rules, subject)
+                outcomes[position] = found[0]
+                decided.extend(found[1:])
+        Recorder(self.ledger).record(decided)
         return [outcomes[position] for position in range(len(handles))]
 
     def _observed(
@@ -70,53 +72,29 @@ class Approver:
         reading: Reading | exc.DocflowError,
         rules: Policy,
         subject: Handle | None,
-    ) -> Outcome:
+    ) -> tuple[Outcome] | tuple[Outcome, Decided]:
         name = handle.ref.number or handle.ref.internal_id
         if isinstance(reading, exc.DocflowError):
-            return failed(name, reading, handle=handle)
-        verdict = judge(reading, rules)
+            return (failed(name, reading, handle=handle),)
+        try:
+            verdict = judge(reading, rules)
+        except exc.DocflowError as error:
+            return (failed(name, error, handle=handle),)
         if verdict.outcome == "unknown":
-            return failed(name, self._unknown(system, reading, verdict), handle=handle)
+            return (failed(name, self._unknown(system, reading, verdict), handle=handle),)
         seen = material_hash(reading.document) if reading.document else ""
         kept = Handle(conn_id=handle.conn_id, ref=reading.ref, material_hash=seen)
-        if verdict.outcome != "pending":
-            self._record(system, reading, verdict, seen, subject)
-        shown = subject or kept
-        error = {"type": "NotApproved", "message": verdict.reason} if verdict.reason else {}
-        return Outcome(
+        outcome = Outcome(
             status=verdict.outcome,
             source=name,
-            handle=shown,
+            handle=subject or kept,
             url=link_of(system, reading.ref),
-            error=error,
+            error={"type": "NotApproved", "message": verdict.reason} if verdict.reason else {},
         )
-
-    def _record(
-        self, system: System, reading: Reading, verdict: Verdict, seen: str, subject: Handle | None
-    ) -> None:
-        """Keep the decision with the snapshot that it is about."""
-        self.coverage.remember([reading])
-        word = "approved" if verdict.outcome == "approved" else verdict.word
-        last = next((entry for entry in reversed(reading.history) if entry.decision != "commented"), None)
-        snapshot = self.ledger.documents.keep_snapshot(reading.ref, reading.document, revision=reading.changed_at)
-        self.ledger.decisions.record(
-            [
-                NewDecision(
-                    ref=subject.ref if subject else reading.ref,
-                    revision=reading.changed_at,
-                    material_hash=subject.material_hash if subject else seen,
-                    decision=word,
-                    approver=last.approver if last else "",
-                    on_behalf_of=last.on_behalf_of if last else "",
-                    comment=verdict.reason or (last.comment if last else ""),
-                    decided_at=last.decided_at if last else None,
-                    approval_system=system.site.instance,
-                    approval_instance_id=reading.ref.internal_id,
-                    snapshot_id=snapshot,
-                    actor=self.actor,
-                )
-            ]
-        )
+        if verdict.outcome == "pending":
+            return (outcome,)
+        about = (subject.ref, subject.material_hash) if subject else None
+        return outcome, Decided(reading=reading, verdict=verdict, subject=about)
 
     def _unknown(self, system: System, reading: Reading, verdict: Verdict) -> exc.DocflowError:
         error = exc.Rejected(

@@ -45,7 +45,7 @@ def site_of(connection: Connection, profile: SystemProfile | None = None) -> Sit
     :param profile: the product's profile where the connection does not name it.
     :raises Misconfigured: the connection is of another kind, or its extra is no JSON object.
     """
-    profile = profile or profile_of(system_of(connection.conn_type))
+    profile = profile or profile_of(system_of(connection.conn_type or ""))
     settings = _settings(connection, profile)
     site = Site(
         profile=profile.configured(settings),

@@ -154,7 +154,7 @@ class Creator:
                 self._changed(part, result)
             else:
                 part.result, part.error = result, result.error
-                part.status = result.status if result.status != "failed" else "failed"  # type: ignore[assignment]
+                part.status = result.status
         read = [part.plan.source.ref for part in parts if part.error is None]
         self.ledger.incidents.close_for(
             actor=self.actor, reason="the source was read and written", refs=list(dict.fromkeys(read))
@@ -198,7 +198,9 @@ class Creator:
             part.error = cancelled.error
             return
         self.ledger.intents.void(result.intent_id, "superseded by changed content", actor=self.actor)
-        key = self.ledger.intents.raise_generation(old, actor=self.actor, reason="superseded by changed content")
+        key = self.ledger.intents.raise_generation(
+            old, actor=self.actor, reason="superseded by changed content"
+        )
         part.request = replace(part.request, key=key)
         part.result = self.writer.write([part.request])[0]
         part.error, part.status = part.result.error, "superseded"
@@ -232,7 +234,9 @@ class Creator:
             status=part.status,
             source=name,
             part=part.plan.part,
-            handle=Handle(conn_id=self.target.conn_id, ref=reading.ref if reading else ref, material_hash=seen),
+            handle=Handle(
+                conn_id=self.target.conn_id, ref=reading.ref if reading else ref, material_hash=seen
+            ),
             url=link_of(self.target, reading.ref if reading else ref),
         )
 
@@ -262,5 +266,3 @@ def link_of(system: System, ref: DocumentRef) -> str:
     """Return the page of a document in its system; empty if it has none."""
     link = system.site.profile.of(ref.document_type).link
     return link(system.site, ref) if link else ""
-
-

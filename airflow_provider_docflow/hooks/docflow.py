@@ -16,6 +16,7 @@ from airflow_provider_docflow.hooks.connections import site_of
 from airflow_provider_docflow.hooks.doors import AsyncDoor, Door
 from airflow_provider_docflow.hooks.ledger import DEFAULT_CONN_ID, ledger_of
 from airflow_provider_docflow.hooks.system import System
+from airflow_provider_docflow.hooks.tokens import LedgerTokens
 
 if TYPE_CHECKING:
     from airflow_provider_docflow.document import DocumentRef
@@ -75,9 +76,7 @@ class DocflowHook(BaseHook):
         """Return the site on the event loop; it names no instance."""
         return site_of(await self.aget_connection(self.docflow_conn_id), self.profile)
 
-    async def aread(
-        self, door: AsyncDoor, refs: Sequence[DocumentRef]
-    ) -> list[Reading | exc.DocflowError]:
+    async def aread(self, door: AsyncDoor, refs: Sequence[DocumentRef]) -> list[Reading | exc.DocflowError]:
         """Read documents of one type on the event loop, page by page side by side."""
         from airflow_provider_docflow.core.paging import chunks
         from airflow_provider_docflow.ledger.requests import as_docflow
@@ -124,5 +123,5 @@ def system_for(site: Site, ledger: Any, *, owner: str = "docflow") -> System:
         from airflow_provider_docflow.hooks.sql import sql_runner
 
         runner = sql_runner(str(sql_conn_id))
-    tokens = ledger.tokens if ledger is not None and hasattr(ledger.tokens, "get") else None
+    tokens = LedgerTokens(ledger) if ledger is not None else None
     return System(site, ledger=ledger, tokens=tokens, sql=runner, owner=owner)

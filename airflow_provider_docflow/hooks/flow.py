@@ -52,8 +52,7 @@ class Flow:
 
     def _mapping(self, source: Mapping[str, Any]) -> list[Outcome]:
         if "batch" in source:
-            items = self.ledger.batches.get(source["batch"])
-            outcomes = [Outcome.from_json(item.outcome) for item in items if item.outcome]
+            outcomes = self.unpack(str(source["batch"]))
         elif "status" in source:
             outcomes = [Outcome.from_json(source)]
         else:
@@ -71,7 +70,8 @@ class Flow:
         system = self.system_of(conn_id)
         found = system.resolve(document_type, numbers, company_code)
         return [
-            self._read_outcome(system, number, reading) for number, reading in zip(numbers, found, strict=True)
+            self._read_outcome(system, number, reading)
+            for number, reading in zip(numbers, found, strict=True)
         ]
 
     def read(self, handles: Sequence[Handle]) -> list[Outcome]:
@@ -144,10 +144,26 @@ class Flow:
         if single and len(outcomes) == 1:
             return outcomes[0].to_json()
         types = {str(outcome.handle.ref.document_type) for outcome in outcomes if outcome.handle}
-        batch = self.ledger.batches.create([outcome.to_json() for outcome in outcomes], actor=self.actor)
+        told = [outcome.to_json() for outcome in outcomes]
+        with self.ledger.transaction() as tx:
+            names = [{"source": item["source"], "part": item["part"]} for item in told]
+            batch = self.ledger.batches.create(names, actor=self.actor, tx=tx)
+            self.ledger.batches.set_outcomes(batch, dict(enumerate(told)), tx=tx)
         return {
             "batch": batch,
             "count": len(outcomes),
             "statuses": summary(outcomes),
             "document_type": types.pop() if len(types) == 1 else "",
         }
+
+    def unpack(self, batch: str) -> list[Outcome]:
+        """Return every outcome of a batch, in order.
+
+        :raises NotFound: the ledger has no such batch.
+        """
+        outcomes: list[Outcome] = []
+        after = -1
+        while items := self.ledger.batches.items(batch, after=after):
+            outcomes.extend(Outcome.from_json(item.outcome) for item in items if item.outcome)
+            after = items[-1].position
+        return outcomes

@@ -123,7 +123,8 @@ def error_of(outcome: Outcome) -> exc.DocflowError:
     """Return the typed error of a failed outcome."""
     told = dict(outcome.error)
     kind = getattr(exc, str(told.pop("type", "")), exc.DocflowError)
-    return kind(str(told.pop("message", "failed")), **told)  # type: ignore[no-any-return]
+    error: exc.DocflowError = kind(str(told.pop("message", "failed")), **told)
+    return error
 
 
 def summary(outcomes: Sequence[Outcome]) -> dict[str, int]:

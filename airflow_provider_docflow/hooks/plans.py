@@ -14,6 +14,7 @@ from airflow_provider_docflow.document import (
     Document,
     DocumentType,
     Line,
+    PaymentTerms,
     apportion,
     content_hash,
     material_hash,
@@ -92,14 +93,19 @@ def plans_for(
         )
     target = derive(source.document, document_type, mapping, names=names)
     kind = _KINDS.get(document_type, "fulfils")
-    if kind == "pays":
-        parts = by_payment_terms(target) if split_by == BY_TERMS else {"": target}
-        return [_plan(source, part, document, [_whole(source, document)]) for part, document in parts.items()]
+    if kind == "pays" and split_by == BY_TERMS:
+        return [_payment_plan(source, *part) for part in by_payment_terms(target).items()]
     parts = split(target, split_by) if split_by else {"": target}
+    if kind == "pays":
+        return [_payment_plan(source, name, one_payment(part)) for name, part in parts.items()]
     return [
-        _plan(source, part, document, [_use(source, line, kind) for line in document.lines])
-        for part, document in parts.items()
+        _plan(source, name, part, [_use(source, line, kind) for line in part.lines])
+        for name, part in parts.items()
     ]
+
+
+def _payment_plan(source: Reading, part: str, document: Document) -> Plan:
+    return _plan(source, part, document, [_whole(source, document)])
 
 
 def _plan(source: Reading, part: str, document: Document, uses: list[LineUse]) -> Plan:
@@ -132,7 +138,7 @@ def by_payment_terms(document: Document) -> dict[str, Document]:
     """
     terms = document.payment_terms
     if len(terms) < 2:
-        return {"": document}
+        return {"": one_payment(document)}
     shares = [term.percent for term in terms]
     if any(share is None for share in shares) or sum(share or 0 for share in shares) != 100:
         raise InvalidDocument(
@@ -143,32 +149,39 @@ def by_payment_terms(document: Document) -> dict[str, Document]:
         )
     total = document.payable_amount or Decimal(0)
     found = apportion(total, [share or Decimal(0) for share in shares], document.document_currency_code)
-    return {
-        f"TERM-{number}": _term_part(document, number - 1, found)
-        for number, _ in enumerate(terms, 1)
-    }
+    return {f"TERM-{number}": _term_part(document, number - 1, found) for number, _ in enumerate(terms, 1)}
+
+
+def one_payment(document: Document) -> Document:
+    """Return the payment of a whole document: one line over its total."""
+    amount = document.payable_amount or Decimal(0)
+    return _payment(document, amount, f"all of {document.id}", document.payment_terms)
 
 
 def _term_part(document: Document, index: int, found: Apportionment) -> Document:
-    amount = found[index]
     note = f"payment term {index + 1} of {len(document.payment_terms)}"
     if index == found.remainder_index:
         note = f"{note}, with the remainder of {found.remainder} that could not be divided"
+    term = document.payment_terms[index].model_copy(update={"percent": None})
+    return _payment(document, found[index], note, (term,))
+
+
+def _payment(document: Document, amount: Decimal, note: str, terms: tuple[PaymentTerms, ...]) -> Document:
     line = Line(
-        line_id=f"TERM-{index + 1}",
+        line_id="1",
         description=note,
         quantity=Decimal(1),
         price_amount=amount,
         line_extension_amount=amount,
     )
-    return document.model_copy(
-        update={
-            "lines": (line,),
-            "payment_terms": (document.payment_terms[index].model_copy(update={"percent": None}),),
-            "due_date": document.payment_terms[index].due_date or document.due_date,
-            "allowance_charge": (),
-            "payable_rounding_amount": None,
-            "tax_amount": None,
-            "payable_amount": amount,
-        }
-    ).totalled()
+    due = next((term.due_date for term in terms if term.due_date), document.due_date)
+    changed = {
+        "lines": (line,),
+        "payment_terms": terms,
+        "due_date": due,
+        "allowance_charge": (),
+        "payable_rounding_amount": None,
+        "tax_amount": None,
+        "payable_amount": amount,
+    }
+    return document.model_copy(update=changed).totalled()

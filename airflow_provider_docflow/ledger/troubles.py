@@ -76,8 +76,9 @@ class Troubles:
         self, request: WriteRequest, pair: tuple[int, str], error: exc.DocflowError
     ) -> exc.DocflowError:
         """The system, or docflow before it, said no; nothing landed."""
-        opened = self.ledger.intents.refuse([(*pair, error)])
-        error.incident = opened.get(pair[0])
+        code = error.code or type(error).__name__
+        error.incident = self._open(request, pair, category_of(error), code, str(error), error.field)
+        self.ledger.intents.refuse([(*pair, error.incident)])
         return error
 
     def incident(self, request: WriteRequest, pair: tuple[int, str], verdict: Verdict) -> exc.IncidentOpen:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection, RowMapping, update
 
 from airflow_provider_docflow.exceptions import InvalidDocument, NotFound, Rejected, UnknownOutcome
 from airflow_provider_docflow.ledger.base import ref_key, upsert
 from airflow_provider_docflow.ledger.incidents import NewIncident
 from airflow_provider_docflow.ledger.intents.rows import ACCOUNTED, FREE, chain_of, is_leased, reservation
 from airflow_provider_docflow.ledger.intents.sending import Sending
-from airflow_provider_docflow.ledger.keys import IntentKey, IntentRequest, Receipt, Reservation
+from airflow_provider_docflow.ledger.keys import IntentKey, IntentRequest, LineUse, Receipt, Reservation
 from airflow_provider_docflow.ledger.models.writes import generation
+from airflow_provider_docflow.ledger.models.writes import receipt as receipts
 
 
 class Deciding(Sending):
@@ -120,6 +121,45 @@ class Deciding(Sending):
                 self._update(connection, [intent_id], voided_at=self._now())
             self.ledger.links.release([intent_id], tx=connection)
             self._tell(connection, "voided", [(row, {"by": actor, "reason": reason})])
+
+        self._db.write(work, tx)
+
+    def amend(
+        self,
+        intent_id: int,
+        receipt: Receipt,
+        *,
+        uses: Sequence[LineUse] = (),
+        actor: str,
+        tx: Connection | None = None,
+    ) -> None:
+        """Record that the document under a receipt was changed to another content.
+
+        :param receipt: with the hash of the content that the document has now.
+        :param uses: what it consumes of other documents' lines now.
+        :raises NotFound: there is no such intent.
+        :raises Rejected: it has no receipt, or the lines do not allow the new uses.
+        """
+
+        def work(connection: Connection) -> None:
+            row = self._one(connection, intent_id)
+            if row["status"] != "done":
+                raise Rejected(f"intent {intent_id} is {row['status']}", document=row["source_number"])
+            self.ledger.links.release([intent_id], tx=connection)
+            over = self.ledger.links.reserve([(intent_id, uses)], tx=connection)
+            if over:
+                raise Rejected(
+                    over[intent_id],
+                    document=row["source_number"],
+                    remedy="Have the larger quantity approved at the source.",
+                )
+            body = self._cipher.seal(receipt.to_json())
+            values = {"body": body, "content_hash": receipt.content_hash, "at": receipt.at}
+            connection.execute(update(receipts).where(receipts.c.intent_id == intent_id).values(values))
+            self._update(connection, [intent_id], content_hash=receipt.content_hash)
+            lines = {intent_id: (receipt.ref, receipt.detail.get("lines") or {})}
+            self.ledger.links.link(lines, tx=connection)
+            self._tell(connection, "amended", [(row, {"receipt": receipt.to_json(), "by": actor})])
 
         self._db.write(work, tx)
 

@@ -95,9 +95,18 @@ class Sending(IntentRows):
 
         return self._db.write(work, tx) if pairs else []
 
-    def set_unknown(self, pairs: Sequence[Pair], reason: str, *, tx: Connection | None = None) -> set[int]:
+    def set_unknown(
+        self,
+        pairs: Sequence[Pair],
+        reason: str,
+        *,
+        settle_seconds: float | None = None,
+        tx: Connection | None = None,
+    ) -> set[int]:
         """Record that nobody knows whether it landed. The lease ends; its time stays accounted for.
 
+        :param settle_seconds: given by the sender itself, whose request is over: what it left under way shows
+            at the target within this time from now. Without it the whole lease stays accounted for.
         :returns: the intents whose lease was still the caller's.
         """
 
@@ -107,6 +116,10 @@ class Sending(IntentRows):
             for row in never_sent:
                 self._update(connection, [row["id"]], send_not_before=row["lease_until"])
             ids = [row["id"] for row in rows]
+            if settle_seconds is not None:
+                over = [row["id"] for row in rows if row["status"] == "sending"]
+                quiet = self._now() + timedelta(seconds=max(settle_seconds, 0.0))
+                self._update(connection, over, send_not_before=quiet)
             self._update(connection, ids, status="unknown", unaccounted=True, **FREE)
             self._tell(connection, "unknown", [(row, {"reason": reason}) for row in rows])
             return set(ids)
