@@ -1,11 +1,11 @@
 """
 Starting an approval, once.
 
-DingTalk has no key for a create: the same body twice makes two approvals. docflow's mark goes into the
-text control that the form has for it (``mark_control``); whether an earlier send has landed is then seen
-by listing what the same requester started since and reading each. The guarantee is *at most once and otherwise an
-incident* (``best_effort``): DingTalk does not say how soon its list shows a new approval, and a form need not
-have a control for the mark. An approval without a mark that has the same number, or the same company,
+DingTalk has no key for a create: the same body twice makes two approvals. docflow's mark goes into the text
+control that the form has for it (``mark_control``); whether an earlier send has landed is then seen by
+listing what the same requester started since and reading each. The guarantee is *at most once and otherwise
+an incident* (``best_effort``): DingTalk does not say how soon its list shows a new approval, and a form need
+not have a control for the mark. An approval without a mark that has the same number, or the same company,
 supplier and total, is a suspect and left to a person. Page: "create-an-approval-instance".
 """
 

@@ -34,8 +34,8 @@ ERRORS = (
     ErrorRule(
         raises=exc.RateLimited,
         code=(
-            *("90002", "90006", "90014", "90018", "90019", ROBOT_TOO_FAST, "autoflowLikeTriggerRateLimited"),
-            *("Forbidden.AccessDenied.QpsLimitForAppkeyAndApi"),
+            *("90002", "90006", "90014", "90018", "90019", ROBOT_TOO_FAST),
+            *("autoflowLikeTriggerRateLimited", "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi"),
         ),
     ),
     ErrorRule(
@@ -93,7 +93,7 @@ ERRORS = (
         code=("310000",),
         remedy=(
             "Compare with the robot's security settings: its keyword must stand in the text, robot_secret"
-            " must be its secret, this machine's clock must be right, its address must be on the robot's list."
+            " must be its secret, this machine's clock must be right, its address must be on its list."
         ),
     ),
 )
@@ -105,9 +105,8 @@ def error(reply: httpx2.Response, body: Any) -> RemoteError | None:
     if _BANNED.search(text) or str(dig(body, "status")) == ADDRESS_BANNED:
         return RemoteError(ADDRESS_BANNED, "too many calls from this address.")
     if not isinstance(body, dict):
-        return (
-            None if reply.is_success else RemoteError("", reply.reason_phrase or f"HTTP {reply.status_code}")
-        )
+        said = reply.reason_phrase or f"HTTP {reply.status_code}"
+        return None if reply.is_success else RemoteError("", said)
     request_id = str(
         body.get("requestid") or body.get("request_id") or reply.headers.get("x-acs-request-id", "")
     )

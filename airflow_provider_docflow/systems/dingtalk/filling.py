@@ -8,11 +8,13 @@ from typing import Any
 
 from airflow_provider_docflow.core import fields
 from airflow_provider_docflow.document import Document, Line, differences, document_from_json
+from airflow_provider_docflow.document.money import exact_decimal
 from airflow_provider_docflow.exceptions import InvalidDocument
 from airflow_provider_docflow.systems.dingtalk import components
 from airflow_provider_docflow.systems.dingtalk.forms import Control, Form, missing_values, refused
 
 LONGEST_VALUE = 65_535
+MOST_DECIMALS = 15
 MOST_VALUES = 150
 Value = dict[str, str]
 
@@ -67,7 +69,25 @@ def to_document(
         raise refused(form, name, field, "is empty", document=number)
     if requester and "requester" not in data:
         data["requester"] = {"id": requester}
-    return document_from_json(data)
+    try:
+        return document_from_json(data)
+    except InvalidDocument as error:
+        raise refused(
+            form,
+            _control_name(form, error.field),
+            error.field,
+            f"does not fit: {error.message}",
+            document=number,
+        ) from None
+
+
+def _control_name(form: Form, field: str) -> str:
+    path = re.sub(r"\[(\d+)\]", r".\1", field)
+    in_lines = re.fullmatch(r"lines\.\d+\.(.+)", path)
+    controls = form.table.columns if in_lines else form.controls
+    wanted = in_lines[1] if in_lines else path
+    found = next((control.name for control in controls if wanted in control.paths), "")
+    return f"{form.table.name}.{found}" if in_lines else found or field
 
 
 def _take(form: Form, control: Control, item: Mapping[str, Any], data: dict[str, Any], instance: str) -> None:
@@ -101,6 +121,9 @@ def _set(control: Control, item: Mapping[str, Any], data: dict[str, Any], instan
         raise ValueError(f"holds {len(found)} values, the document has room for {len(control.paths)}")
     for path, text in zip(control.paths, found, strict=False):
         if text:
+            if fields.sort_of(path) == "decimal":
+                # Only 1234.50 as people write it: what else a decimal parser takes was not typed as a number.
+                exact_decimal(text, decimals=MOST_DECIMALS)
             fields.put(data, path, fields.kind_of(path).read(text), instance)
 
 
@@ -121,8 +144,7 @@ def to_values(form: Form, document: Document, mark: str, instance: str) -> list[
     """
     _hold_constants(form, document, instance)
     values = [_value(form, control, document, instance) for control in form.controls]
-    tenant = document.extensions.get(instance, {})
-    values += [{"name": name, "value": components.plain(value)} for name, value in tenant.items()]
+    values += _tenant(form.controls, document, instance)
     values = [value for value in values if value["value"]]
     if mark and form.mark_control:
         values.append({"name": form.mark_control, "value": mark})
@@ -157,9 +179,18 @@ def _value(form: Form, control: Control, document: Document, instance: str) -> V
 
 def _cells(columns: Sequence[Control], line: Line, instance: str) -> list[Value]:
     cells = [{"name": column.name, "value": _text(column, line, instance)} for column in columns]
-    tenant = line.extensions.get(instance, {})
-    cells += [{"name": name, "value": components.plain(value)} for name, value in tenant.items()]
+    cells += _tenant(columns, line, instance)
     return [cell for cell in cells if cell["value"]]
+
+
+def _tenant(controls: Sequence[Control], part: Document | Line, instance: str) -> list[Value]:
+    """Return tenant fields that are controls without a map."""
+    mapped = {path for control in controls for path in control.paths}
+    return [
+        {"name": name, "value": components.plain(value)}
+        for name, value in part.extensions.get(instance, {}).items()
+        if f"extensions.{name}" not in mapped
+    ]
 
 
 def _text(control: Control, part: Document | Line, instance: str) -> str:

@@ -150,14 +150,15 @@ def _created(site: Site, form: Form, ids: Sequence[str]) -> Exchange[list[Readin
 
 
 def _span(site: Site, query: Query) -> tuple[datetime, datetime]:
-    end = _instant(site, query, "created_to") or now()
-    start = _instant(site, query, "created_from")
+    start, end = _instant(site, query, "created_from"), _instant(site, query, "created_to")
     margin = timedelta(days=int(site.setting("listing_margin_days", 31)))
-    if start is None and query.issued_from:
-        start = datetime.combine(query.issued_from, time.min, site.time_zone).astimezone(UTC) - margin
-    if query.issued_to and "created_to" not in query.raw:
-        end = min(end, datetime.combine(query.issued_to, time.max, site.time_zone).astimezone(UTC) + margin)
-    return reachable(site, start or end - WINDOW), end
+    if start is None and end is None:
+        if query.issued_from:
+            start = datetime.combine(query.issued_from, time.min, site.time_zone).astimezone(UTC) - margin
+        if query.issued_to:
+            end = datetime.combine(query.issued_to, time.max, site.time_zone).astimezone(UTC) + margin
+    end = min(end or now(), now())
+    return reachable(site, min(start or end - WINDOW, end)), end
 
 
 def reachable(site: Site, start: datetime) -> datetime:
@@ -206,10 +207,11 @@ def changes(site: Site, document_type: str, cursor: str) -> Exchange[Changes]:
     back. References may repeat; their numbers are empty until they are read.
     """
     form = form_of(site, document_type)
-    at = Position.read(cursor) if cursor else Position.over(now() - WINDOW, now())
-    if at.token == 0 and at.end == at.last:
+    end = now()
+    at = Position.read(cursor) if cursor else Position.over(end - WINDOW, end)
+    if cursor and at.token == 0 and at.end == at.last:
         start = reachable(site, datetime.fromtimestamp(at.start / 1000, UTC))
-        at = Position.over(start, max(now(), start))
+        at = Position.over(start, max(end, start))
     ids, following = yield from list_ids(site, form, at)
     refs = tuple(
         DocumentRef(site.known_instance, "", DocumentType(form.document_type), instance_id)
