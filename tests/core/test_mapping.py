@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.mapping import check_mapping, derive, evaluate
+from airflow_provider_docflow.document import Document, document_from_json
+
+
+def requisition(**more: object) -> Document:
+    data = {
+        "document_type": "purchase_requisition",
+        "id": "PR-1",
+        "issue_date": "2026-03-31",
+        "document_currency_code": "EUR",
+        "notes": ["for the workshop"],
+        "extensions": {"oa": {"form": "F-7"}},
+        "lines": [
+            {"line_id": "1", "item_id": "A", "quantity": "2", "price_amount": "50.255"},
+            {"line_id": "2", "item_id": "B", "quantity": "1", "price_amount": "0.01"},
+        ],
+        **more,
+    }
+    return document_from_json(data).totalled()
+
+
+def test_what_belongs_to_the_source_alone_does_not_carry_over() -> None:
+    order = derive(requisition(), "purchase_order")
+
+    assert str(order.document_type) == "purchase_order"
+    assert order.notes == () and order.extensions == {} and order.posting_date is None
+    assert [line.item_id for line in order.lines] == ["A", "B"]
+
+
+def test_a_mapping_of_a_part_has_the_totals_computed_again() -> None:
+    order = derive(requisition(), "purchase_order", {"lines[*].quantity": "line.quantity * 10"})
+
+    assert [line.quantity for line in order.lines] == [Decimal(20), Decimal(10)]
+    assert order.payable_amount == Decimal("1005.20")
+
+
+def test_a_decimal_stays_exact() -> None:
+    value = evaluate("source.payable_amount * 100", "x", source=requisition())
+
+    assert value == Decimal("10052.00") and isinstance(value, Decimal)
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        {"id": "source.nothing_like_it"},
+        {"id": "source.lines[9].item_id"},
+        {"lines[7].quantity": "1"},
+        {"payable_amount": "source.payable_amount / 0"},
+        {"payable_amount": "1.5"},
+        {"id": "source.__class__.__mro__"},
+    ],
+    ids=["undefined", "past the end", "no such line", "division", "a float", "out of the sandbox"],
+)
+def test_what_cannot_be_mapped_is_refused_and_named(mapping: dict[str, str]) -> None:
+    with pytest.raises(exc.InvalidDocument) as refused:
+        derive(requisition(), "purchase_order", mapping)
+
+    assert refused.value.field
+
+
+@pytest.mark.parametrize(
+    "mapping", [{"id": "source."}, {"lines[x].id": "1"}, {"": "1"}, {"id": "{{ source }}"}]
+)
+def test_a_mapping_is_checked_before_anything_is_sent(mapping: dict[str, str]) -> None:
+    with pytest.raises(exc.Misconfigured):
+        check_mapping(mapping)
