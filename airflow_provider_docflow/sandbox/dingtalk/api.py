@@ -37,6 +37,9 @@ class WorkflowApi:
         issued = self._identity.token(call.body.get("client_id"), call.body.get("client_secret"))
         if issued is None or call.body.get("grant_type") != "client_credentials":
             raise ApiError("invalidClientIdOrSecret")
+        if self._identity.app_of(issued[0])["corp_id"] != call.query["corp"]:
+            # The page prints no code for a corporation in which the application is not installed.
+            raise ApiError("invalidParameter", "corpId")
         return {"access_token": issued[0], "expires_in": issued[1]}
 
     def start(self, call: Call) -> dict[str, Any]:

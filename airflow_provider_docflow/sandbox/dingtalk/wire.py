@@ -24,7 +24,7 @@ class Call:
     """One checked call.
 
     :param body: the JSON body, empty for GET.
-    :param query: the query parameters.
+    :param query: the query parameters, and those that stand in the path.
     :param app: the calling application; empty for the token call.
     :param as_of: moment whose state a read shall show, or None for now.
     """
@@ -57,7 +57,7 @@ def endpoint(handler: Handler, permission: str, identity: Identity, store: Store
             content = await request.body()
             call = Call(
                 _json(request.method, content),
-                dict(request.query_params),
+                {**request.query_params, **request.path_params},
                 *_admit(request, identity, permission),
             )
             with store.write():

@@ -192,6 +192,10 @@ def test_the_instance_is_the_corporation_that_dingtalk_confirms(desk: Desk) -> N
     with pytest.raises(exc.Misconfigured) as caught:
         desk.run(PROFILE.instance(desk.site))
     assert caught.value.field == "corp_id"
+    desk.site = desk.connect(corp_id="dingotherscorp")
+    with pytest.raises(exc.Misconfigured, match="dingotherscorp") as caught:
+        desk.run(PROFILE.instance(desk.site))
+    assert caught.value.field == "corp_id"
     desk.site = desk.connect(corp_id="")
     with pytest.raises(exc.Misconfigured, match="corp_id"):
         desk.run(PROFILE.instance(desk.site))
