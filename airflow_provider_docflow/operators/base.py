@@ -244,13 +244,18 @@ def plain(documents: Any, field: str) -> Any:
 
 
 def _plain(value: Any) -> Any:
+    from airflow.sdk.execution_time.lazy_sequence import LazyXComSequence
+
     if value is None or isinstance(value, str | Mapping):
         return value
+    if isinstance(value, LazyXComSequence):
+        value = value[:]  # one question for all; iterating asks for each
     return [_plain(item) for item in value] if isinstance(value, Sequence) else value
 
 
 def _nothing(value: Any) -> bool:
-    return value is None or value == ""
+    # "None" is what Jinja makes of an XCom that is not there.
+    return value is None or value == "" or value == "None"
 
 
 def _refuse_text(value: Any, field: str) -> None:

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.ledger.keys import IntentRequest
+from airflow_provider_docflow.operators.base import LEAST_PARK_SECONDS
+from airflow_provider_docflow.sandbox import FaultRule
+from tests.operators.profiles import DOWN
+from tests.operators.test_create import chain, run_chain
+from tests.operators.world import ORDERS, World
+from tests.rigs.runner import Runner
+
+NUMBERS = ["PR-61", "PR-62", "PR-63"]
+IN_MARCH = {"posting_date": "source.issue_date"}
+
+
+def enter(world: World, *numbers: str) -> None:
+    for number in numbers:
+        world.enter(number, ("SUP-1", "1", "7.00"))
+    world.approve(*numbers)
+
+
+def take_down(world: World, body: str = "") -> None:
+    fault = FaultRule("error_before", method="POST", path=ORDERS, body=body, status=DOWN, times=None)
+    world.sandbox.fault(fault)
+
+
+def test_a_system_that_is_down_parks_the_task_until_it_said(world: World, runner: Runner) -> None:
+    enter(world, "PR-1")
+    take_down(world)
+    before = datetime.now(UTC)
+    done = run_chain(runner, "PR-1")
+    assert done.state == "up_for_reschedule"
+    assert done.error is None
+    assert done.reschedule_date is not None
+    assert before + timedelta(seconds=900) <= done.reschedule_date
+    assert done.reschedule_date <= datetime.now(UTC) + timedelta(seconds=900)
+    assert "Parked until" in done.log
+
+
+def test_parked_work_uses_up_no_retry_and_goes_on_where_it_was(world: World, runner: Runner) -> None:
+    enter(world, *NUMBERS)
+    take_down(world)
+    read, orders = chain(NUMBERS, retries=0)
+    runner.run(read)
+    for times in range(5):
+        assert runner.run(orders, reschedules=times).state == "up_for_reschedule"
+    world.sandbox.clear_faults()
+    done = runner.run(orders, reschedules=5)
+    assert done.state == "success"
+    assert len(world.orders()) == 3
+
+
+def test_what_was_written_before_the_system_went_down_is_not_written_again(
+    world: World, runner: Runner
+) -> None:
+    enter(world, *NUMBERS)
+    take_down(world, body="PR-62")
+    read, orders = chain(NUMBERS)
+    runner.run(read)
+    assert runner.run(orders).state == "up_for_reschedule"
+    assert len(world.orders()) == 2
+    world.sandbox.clear_faults()
+    done = runner.run(orders, reschedules=1)
+    assert done.result["statuses"] == {"existing": 2, "written": 1}
+    assert len(world.orders()) == 3
+
+
+def test_a_closed_period_parks_until_it_is_opened(world: World, runner: Runner) -> None:
+    enter(world, "PR-1")
+    world.sandbox.call("PUT", "erp/settings", {"closed_periods": ["2026-03"]})
+    read, orders = chain("PR-1", mapping=IN_MARCH, retry_delay=timedelta(minutes=7))
+    runner.run(read)
+    before = datetime.now(UTC)
+    parked = runner.run(orders)
+    assert parked.state == "up_for_reschedule"
+    assert parked.reschedule_date is not None
+    assert parked.reschedule_date >= before + timedelta(minutes=7)  # the ERP names no time: the task's delay
+    world.sandbox.call("PUT", "erp/settings", {"closed_periods": []})
+    assert runner.run(orders, reschedules=1).state == "success"
+    assert world.orders()[0]["posting_date"] == "2026-03-31"
+
+
+def test_a_document_that_another_process_writes_now_is_waited_for(world: World, runner: Runner) -> None:
+    enter(world, "PR-1")
+    read, orders = chain("PR-1")
+    runner.run(read)
+    take_down(world)
+    assert runner.run(orders).state == "up_for_reschedule"
+    (intent,) = world.ledger.intents.find(source_number="PR-1")
+    world.sandbox.clear_faults()
+    other = IntentRequest(intent.key, intent.content_hash, {})
+    world.ledger.intents.reserve([other], owner="another worker", lease_seconds=60)
+    parked = runner.run(orders, reschedules=1)
+    assert parked.state == "up_for_reschedule"
+    assert world.orders() == []
+    assert parked.reschedule_date is not None
+    assert parked.reschedule_date > datetime.now(UTC) + timedelta(seconds=LEAST_PARK_SECONDS / 2)
+
+
+def test_a_task_never_comes_back_sooner_than_airflow_bears(world: World, runner: Runner) -> None:
+    enter(world, "PR-1")
+    world.sandbox.call("PUT", "erp/settings", {"closed_periods": ["2026-03"]})
+    read, orders = chain("PR-1", mapping=IN_MARCH, retry_delay=timedelta(0))
+    runner.run(read)
+    before = datetime.now(UTC)
+    parked = runner.run(orders)
+    assert parked.reschedule_date is not None
+    assert parked.reschedule_date >= before + timedelta(seconds=LEAST_PARK_SECONDS)
+
+
+def test_a_failure_that_no_time_heals_is_not_parked(world: World, runner: Runner) -> None:
+    enter(world, *NUMBERS)
+    world.enter("PR-99", ("SUP-1", "1", "7.00"))
+    take_down(world, body="PR-62")
+    done = run_chain(runner, [*NUMBERS, "PR-99"])
+    assert done.state == "failed"
+    assert isinstance(done.error, exc.NotApproved)
+    assert "PR-99" in str(done.error)
+    assert done.result["statuses"] == {"failed": 2, "written": 2}
+
+
+def test_a_failure_that_a_retry_may_help_is_tried_again_first(world: World, runner: Runner) -> None:
+    enter(world, *NUMBERS)
+    world.enter("PR-99", ("SUP-1", "1", "7.00"))
+    world.sandbox.fault(FaultRule("rate_limited", method="POST", path=ORDERS, body="PR-62", times=None))
+    done = run_chain(runner, [*NUMBERS, "PR-99"])
+    assert done.state == "up_for_retry"
+    assert isinstance(done.error, exc.RateLimited)
+
+
+def test_never_means_that_nothing_parks_either(world: World, runner: Runner) -> None:
+    enter(world, *NUMBERS)
+    take_down(world, body="PR-62")
+    done = run_chain(runner, NUMBERS, fail_on="never")
+    assert done.state == "success"
+    assert done.result["statuses"] == {"failed": 1, "written": 2}
