@@ -1,0 +1,93 @@
+"""The ledger as a stream of the triggerer sees it: in threads, a few times a poll, and never in its way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import structlog
+
+from airflow_provider_docflow.exceptions import LedgerUnavailable
+from airflow_provider_docflow.hooks.ledger import ledger_of
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+
+class Memory:
+    """Reads the inbox and tells the health of a connection; without its ledger a stream goes on polling.
+
+    :param ledger_id: the ledger of the tasks that wait; another one would know nothing of them.
+    :param source: the connection whose events are looked for.
+    """
+
+    def __init__(self, ledger_conn_id: str, ledger_id: str, source: str) -> None:
+        self.ledger_conn_id, self.ledger_id, self.source = ledger_conn_id, ledger_id, source
+        self.ledger: Any = None
+        self._seen = 0
+        self._trouble = ""
+
+    async def open(self) -> Any:
+        """Return the ledger, or None while it cannot be used."""
+        if self.ledger is None:
+            self.ledger = await self._quietly(self._open)
+        return self.ledger
+
+    def _open(self) -> Any:
+        ledger = ledger_of(self.ledger_conn_id)
+        if ledger.ledger_id != self.ledger_id:
+            raise LedgerUnavailable(
+                f"connection {self.ledger_conn_id} leads the triggerer to another ledger than the tasks.",
+                remedy="Give workers and triggerers the same connection.",
+            )
+        # What came in before is answered by the direct reads with which every wait begins.
+        self._seen = ledger.inbox.last_id()
+        return ledger
+
+    async def events(self) -> list[Any]:
+        """Return the payloads of the events that came in since the last look."""
+        if self.ledger is None:
+            return []
+        return await self._quietly(self._events) or []
+
+    def _events(self) -> list[Any]:
+        if self.ledger.inbox.last_id() <= self._seen:
+            return []
+        events = self.ledger.inbox.take_unseen(self._seen, source=self.source)
+        if events:
+            self._seen = events[-1].id
+        return [event.payload for event in events]
+
+    async def failed(self, instance: str, cause: str) -> None:
+        """Tell that a system did not answer; several times in a row are one incident."""
+        if self.ledger is not None:
+            await self._quietly(lambda: self.ledger.health.failed(instance, cause))
+
+    async def answered(self, instance: str) -> None:
+        """Tell that a system answers; this closes the incident of its outage."""
+        if self.ledger is not None:
+            await self._quietly(lambda: self.ledger.health.answered(instance))
+
+    async def _quietly(self, work: Callable[[], T]) -> T | None:
+        try:
+            found = await asyncio.to_thread(work)
+        except Exception as error:
+            # A stream must not raise: it would fail every task that waits.
+            if str(error) != self._trouble:
+                log.warning("The ledger cannot be used; waiting goes on without it", error=str(error))
+            self._trouble = str(error)
+            return None
+        self._trouble = ""
+        return found
+
+
+def named_in(payload: Any) -> set[str]:
+    """Return the ids and numbers that an event names: of one document, or of a list under ``documents``."""
+    if not isinstance(payload, dict):
+        return set()
+    documents = payload.get("documents")
+    found = {str(payload[name]) for name in ("internal_id", "number") if payload.get(name)}
+    for one in documents if isinstance(documents, list) else ():
+        found |= named_in(one)
+    return found

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_docflow import systems
+from airflow_provider_docflow.hooks import ledger as ledgers
+from airflow_provider_docflow.hooks.ledger import ledger_of
+from airflow_provider_docflow.ledger import Ledger
+from tests.rigs.runner import runner
+from tests.waiting import oa as oas
+from tests.waiting.oa import Oa
+
+__all__ = ["ledger", "oa", "runner", "use_profile"]
+
+
+@pytest.fixture
+def oa(monkeypatch: pytest.MonkeyPatch, use_profile: Callable[..., None]) -> Iterator[Oa]:
+    """The OA, with the connection ``oa`` to it."""
+    use_profile()
+    server = Oa()
+    monkeypatch.setenv("AIRFLOW_CONN_OA", server.connection())
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def use_profile(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let docflow know the OA by another profile."""
+
+    def use(**values: Any) -> None:
+        monkeypatch.setitem(systems._registered, "waiting_oa", oas.profile(**values))
+
+    return use
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
+    """The ledger behind the connection ``docflow_ledger``."""
+    where = {"conn_type": "sqlite", "host": str(tmp_path / "ledger.sqlite")}
+    monkeypatch.setenv("AIRFLOW_CONN_DOCFLOW_LEDGER", json.dumps(where))
+    yield ledger_of()
+    for known in list(ledgers._opened.values()):
+        known.close()
+    ledgers._opened.clear()
