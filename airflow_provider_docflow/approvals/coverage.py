@@ -42,7 +42,8 @@ class Coverage:
         """
         document = reading.document
         if document is None:
-            raise _refusal(reading.ref, "its content could not be read.", "approval.unreadable")
+            problem = reading.problem
+            raise problem or _refusal(reading.ref, "its content could not be read.", "approval.unreadable")
         self._require(reading.ref, material_hash(document), document, depth=0)
 
     def _require(self, ref: DocumentRef, seen: str, document: Document | None, *, depth: int) -> None:

@@ -85,7 +85,7 @@ def plans_for(
     :raises InvalidDocument: the source lacks something, or contradicts itself; nothing was sent.
     """
     if source.document is None:
-        raise InvalidDocument(
+        raise source.problem or InvalidDocument(
             "its content could not be read.",
             system=source.ref.instance,
             document=source.ref.number,

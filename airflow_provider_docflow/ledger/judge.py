@@ -36,6 +36,8 @@ def disagreement(reading: Reading, document: Document) -> tuple[str, str] | None
 
     What the system does not tell is not compared; that it tells at least the total is the profile's duty.
     """
+    if reading.problem is not None:
+        return reading.problem.field or "document", f"it cannot be read: {reading.problem.message}"
     party = document.seller_supplier_party or document.buyer_customer_party
     pairs = (
         ("company_code", reading.company_code, document.company_code),
@@ -81,13 +83,15 @@ def judge_again(
         )
     if probe.quality == "native":
         return Verdict("send")
-    if probe.quality in ("best_effort", "none"):
-        return Verdict(
-            "incident",
-            code="write.unknown_outcome",
-            reason="the outcome of an earlier send is unknown and this system cannot say surely that it failed.",
-        )
-    return Verdict("send" if may_send and absences >= NEEDED_ABSENCES else "wait")
+    if probe.quality != "none" and not (may_send and absences >= NEEDED_ABSENCES):
+        return Verdict("wait")
+    if probe.quality == "unique":
+        return Verdict("send")
+    return Verdict(
+        "incident",
+        code="write.unknown_outcome",
+        reason="the outcome of an earlier send is unknown and this system cannot say surely that it failed.",
+    )
 
 
 def _judge_marked(finding: Finding, item: WriteItem) -> Verdict | None:

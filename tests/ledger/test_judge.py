@@ -8,6 +8,7 @@ import pytest
 
 from airflow_provider_docflow.core.profile import Finding, Probe, Reading, WriteItem
 from airflow_provider_docflow.document import DocumentRef, DocumentState, document_from_json
+from airflow_provider_docflow.exceptions import InvalidDocument
 from airflow_provider_docflow.ledger import judge
 
 NOW = datetime(2026, 3, 31, tzinfo=UTC)
@@ -83,6 +84,16 @@ def test_a_document_that_looks_the_same_without_the_mark_stops_the_second_send()
 @pytest.mark.parametrize("quality", ["best_effort", "none"])
 def test_a_system_that_cannot_say_surely_gets_no_second_send(quality: Any) -> None:
     assert again(Finding(), Probe(quality=quality), absences=9, may_send=True) == "incident"
+
+
+def test_a_best_effort_search_is_given_its_time_before_a_person_is_asked() -> None:
+    assert again(Finding(), Probe(quality="best_effort"), absences=1, may_send=True) == "wait"
+
+
+def test_what_carries_the_mark_and_cannot_be_read_is_an_incident() -> None:
+    broken = seen(problem=InvalidDocument("the form has no lines", field="lines"))
+
+    assert judge.judge_first(Finding(marked=(broken,)), ITEM).field == "lines"
 
 
 def test_a_system_that_refuses_a_second_itself_is_simply_sent_again() -> None:
