@@ -47,15 +47,16 @@ class SqlUnits:
         """
         from sqlalchemy.exc import DBAPIError
 
+        # The drivers' own errors show whole rows: ``from None`` keeps them out of the task's log.
         try:
             connection = self.engine.connect()
         except DBAPIError as error:
-            raise self._unreachable(error) from error
+            raise self._unreachable(error) from None
         with connection:
             try:
                 rows = self._statements(connection, unit)
             except DBAPIError as error:
-                raise self._failure(error) from error
+                raise self._failure(error) from None
             if not unit.writes:
                 return rows
             refuse_if_late(unit.not_after)
@@ -64,7 +65,7 @@ class SqlUnits:
             except DBAPIError as error:
                 with suppress(DBAPIError):
                     connection.rollback()
-                raise self._failure(error, committing=True) from error
+                raise self._failure(error, committing=True) from None
         return rows
 
     def _statements(self, connection: Connection, unit: SqlUnit) -> list[list[dict[str, Any]]]:

@@ -101,7 +101,9 @@ def _once(
     row, receipt = yield from _look(site, layout, item, key)
     if receipt is not None and receipt["content_hash"] != content:
         raise exc.Duplicate(
-            f"this {name} was done before with other values.", remedy="Compare both; have a person decide."
+            f"this {name} was done before with other values.",
+            code="other_content",
+            remedy="Compare both; have a person decide.",
         )
     if receipt is not None or (move.target and _is(row, move.target)):
         return Written(ref=ref_of(site, layout, row), detail={"already": True})

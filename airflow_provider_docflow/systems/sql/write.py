@@ -52,6 +52,7 @@ def _single(row: Rows, others: Any) -> Rows:
         if other.item.mark == row.item.mark or (row.key and other.key == row.key):
             raise exc.Duplicate(
                 f"the same batch holds it twice, also as {other.item.reference or other.item.mark}.",
+                code="twice_in_batch",
                 remedy="Give every document a business key of its own.",
             )
     return row
@@ -131,11 +132,13 @@ def _judged(
     if receipt is not None and receipt["content_hash"] != row.content:
         return exc.Duplicate(
             f"it was written before with other content, as {receipt['document_key']}.",
+            code="other_content",
             remedy="Compare both; amend the document there, or create it again under a new generation.",
         )
     if receipt is not None and marked is None:
         return exc.Duplicate(
             f"it was written before, as {receipt['document_key']}, and has been deleted there since.",
+            code="deleted",
             remedy="Have a person decide; create it again under a new generation.",
         )
     if marked is not None:
@@ -159,6 +162,7 @@ def _agrees(site: Site, layout: Layout, row: Rows, header: Any) -> bool:
 def _taken(site: Site, layout: Layout, header: Any) -> exc.Duplicate:
     return exc.Duplicate(
         f"the database holds another document under this business key: {ref_of(site, layout, header)}.",
+        code="business_key",
         remedy="Compare both; adopt the existing one, or correct the number at the source.",
     )
 

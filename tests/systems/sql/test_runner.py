@@ -13,7 +13,6 @@ from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.hooks.doors import Door
 from airflow_provider_docflow.hooks.sql import SqlUnits, sql_runner
 from airflow_provider_docflow.systems.sql import PROFILE, ensure
-from tests.systems.sql.conftest import Finance, item
 
 SECRET = "geheim-4711"
 
@@ -122,12 +121,14 @@ def test_refused_login(mysql_url: str) -> None:
     made.close()
 
 
-def test_values_do_not_reach_errors(finance: Finance) -> None:
-    finance.truth("CREATE UNIQUE INDEX one ON payment (currency)")
-    finance.written([item(1, lines=1)])
-    (refused,) = finance.write([item(2, lines=1)])
-    told = "".join(traceback.format_exception(refused))
-    assert isinstance(refused, exc.Rejected) and "上海张三有限公司" not in told
+def test_values_do_not_reach_errors(units: SqlUnits) -> None:
+    units(unit("CREATE TABLE account (id INTEGER PRIMARY KEY, iban VARCHAR(40), owner VARCHAR(40) NOT NULL)"))
+    with pytest.raises(exc.Rejected) as caught:
+        units(unit("INSERT INTO account VALUES (1, :iban, NULL)", iban=SECRET))
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+    with pytest.raises(exc.Misconfigured) as caught_too:
+        units(unit("INSERT INTO account VALUES (1, :iban, nothing)", iban=SECRET))
+    assert SECRET not in "".join(traceback.format_exception(caught_too.value))
 
 
 def test_one_name_for_the_database_whoever_asks_first(database_url: str) -> None:

@@ -27,6 +27,14 @@ def test_batch_lands_with_lines_and_receipts(finance: Finance) -> None:
     )
 
 
+def test_receipt_says_what_was_written_where(finance: Finance) -> None:
+    (ref,) = finance.written([item(1)])
+    ((mark, content, kind, key),) = finance.truth(
+        "SELECT mark, content_hash, document_type, document_key FROM docflow_receipt"
+    )
+    assert (mark, kind, key, len(content)) == (item(1).mark, "payment", ref.internal_id, 64)
+
+
 def test_second_write_returns_the_first(finance: Finance) -> None:
     items = [item(n) for n in range(5)]
     first = finance.write(items)
