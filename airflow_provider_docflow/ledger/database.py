@@ -51,6 +51,7 @@ class Database:
             _check_sqlite_file(self.url)
         self.engine = self._engine()
         self._reading = self.engine.execution_options(docflow_reading=True)
+        weakref.finalize(self, self.engine.dispose)
         _forget_in_children(self.engine)
 
     def _engine(self) -> Engine:

@@ -1,6 +1,6 @@
 """Many real processes on one ledger at once.
 
-``race()`` starts one process that imports everything, forks the racers, and lets them go at the same moment. Each
+``race()`` starts one process that imports everything, forks the racers and lets them go at once. Each
 opens the ledger for itself, as a task does.
 """
 
@@ -25,7 +25,9 @@ _ROOT = Path(__file__).parents[2]
 _MOMENT = datetime(2026, 3, 31, 8, tzinfo=UTC)
 
 
-def race(scene: str, url: str, folder: Path, *, processes: int, timeout: float = 240, **given: Any) -> list[Any]:
+def race(
+    scene: str, url: str, folder: Path, *, processes: int, timeout: float = 240, **given: Any
+) -> list[Any]:
     """Run a scene in so many processes at once and return what each of them answered."""
     told = {"scene": scene, "url": url, "folder": str(folder), "processes": processes, "given": given}
     done = subprocess.run(
@@ -171,7 +173,7 @@ def _spend(ledger: Ledger, number: int, told: dict[str, Any]) -> list[int]:
 
 
 def _inbox(ledger: Ledger, number: int, told: dict[str, Any]) -> dict[str, Any]:
-    """Receive the same events as everybody else, and read along; an id once passed must never appear later."""
+    """Receive the same events as everybody else, and read along: no id appears behind a reader."""
     new, seen, last = 0, [], 0
     for n in range(told["given"]["events"]):
         new += ledger.inbox.put("oa", f"event-{n}", "changed", {"n": n})
