@@ -87,7 +87,7 @@ def check(site: Site, reply: httpx2.Response, body: Any, *, writes: bool) -> Non
     if writes and unsure and issubclass(kind, exc.TransientError) and rule.landed is not False:
         kind = exc.UnknownOutcome
     raise kind(
-        redact_text(said.message)[:500],
+        site.conceal(redact_text(said.message))[:500],
         system=site.conn_id,
         code=said.code,
         http_status=reply.status_code,

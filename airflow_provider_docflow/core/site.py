@@ -12,10 +12,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import httpx2
 
+from airflow_provider_docflow.core.redact import MASK, is_secret_name
 from airflow_provider_docflow.exceptions import Misconfigured
 
 if TYPE_CHECKING:
     from airflow_provider_docflow.core.profile import SystemProfile
+
+SHORTEST_SECRET = 4
+"""Blanking shorter ones would make texts unreadable and protects nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +90,14 @@ class Site:
                 field="time_zone",
                 remedy="Use an IANA name such as Asia/Shanghai.",
             ) from None
+
+    def conceal(self, text: str) -> str:
+        """Return ``text`` without this connection's secrets, which some systems repeat in their errors."""
+        named = [value for name, value in self.settings.items() if is_secret_name(name)]
+        for secret in (self.password, *named):
+            if isinstance(secret, str) and len(secret) >= SHORTEST_SECRET:
+                text = text.replace(secret, MASK)
+        return text
 
     def url(self, path: str, **parts: Any) -> httpx2.URL:
         """Return ``base_url`` + ``path`` with ``parts`` filled in, each quoted."""
