@@ -49,8 +49,8 @@ def _over(sandbox: Sandbox, site: Site) -> Stand:
         lines = sandbox.requests("/erp/*")
         return [f"{line['method']} {re.sub(r'po-[0-9]+', 'ID', line['path'])}" for line in lines]
 
-    def settle() -> None:
-        sandbox.advance(30)
+    def wait(seconds: float) -> None:
+        sandbox.advance(seconds)
         sandbox.settle()
 
     stand = Stand(
@@ -63,7 +63,8 @@ def _over(sandbox: Sandbox, site: Site) -> Stand:
         without={},
         bad=lambda: stand.item(),
         calm=sandbox.clear_faults,
-        settle=settle,
+        wait=wait,
+        settle=lambda: wait(30),
         log=log,
         forget=sandbox.forget_requests,
         mark_room=60,
@@ -95,7 +96,7 @@ def _faults(sandbox: Sandbox) -> dict[str, Callable[[], None]]:
         "rate_limited": put("rate_limited"),
         "rate_limited_with_retry_after": put("rate_limited", retry_after=RETRY_AFTER),
         "malformed": put("malformed"),
-        "late_commit": put("late_commit", seconds=10.0),
+        "late_commit": put("late_commit", seconds=0.9),
     }
 
 

@@ -143,6 +143,7 @@ def _over(
         without=without,
         bad=bad,
         calm=calm,
+        wait=lambda seconds: None,
         settle=lambda: None,
         log=lambda: [line for line in lines if not line.startswith(("SET ", "PRAGMA "))],
         forget=lines.clear,

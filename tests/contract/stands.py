@@ -35,7 +35,10 @@ FAULTS = (
     "malformed",
     "late_commit",
 )
-"""What may go wrong with a write, see :class:`~airflow_provider_docflow.sandbox.faults.FaultRule`."""
+"""What may go wrong with a write, see :class:`~airflow_provider_docflow.sandbox.faults.FaultRule`.
+
+A late commit comes within the settle time that the product declares: that is what the time means.
+"""
 
 RETRY_AFTER = 7.0
 Factory = Callable[[pytest.FixtureRequest], AbstractContextManager["Stand"]]
@@ -56,6 +59,7 @@ class Stand:
     :param faults: fault → put it in force for the next write.
     :param without: fault → why it cannot happen here. Every fault is in one of the two.
     :param calm: take every fault out of force.
+    :param wait: let so many seconds pass in the system.
     :param settle: let time pass until late work is done and every search sees it.
     :param log: what the system was asked since ``forget``, as comparable lines.
     :param expire: end every login's token; None where there is no login.
@@ -78,6 +82,7 @@ class Stand:
     without: Mapping[str, str]
     bad: Callable[[], WriteItem]
     calm: Callable[[], None]
+    wait: Callable[[float], None]
     settle: Callable[[], None]
     log: Callable[[], list[str]]
     forget: Callable[[], None]
