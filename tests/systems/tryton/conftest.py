@@ -6,7 +6,6 @@ import itertools
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from typing import Any
 
 import httpx2
@@ -21,7 +20,14 @@ from airflow_provider_docflow.systems.tryton import PROFILE
 
 TODAY = dt.date.today()
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-CLERK = ("Purchase", "Purchase Administrator", "Purchase Request", "Purchase Requisition", "Accounting", "Payment")
+CLERK = (
+    "Purchase",
+    "Purchase Administrator",
+    "Purchase Request",
+    "Purchase Requisition",
+    "Accounting",
+    "Payment",
+)
 BOSS = (*CLERK, "Purchase Requisition Approval", "Payment Approval")
 _numbers = itertools.count(1)
 
@@ -126,8 +132,7 @@ def companies(tryton: Any) -> list[dict[str, Any]]:
 def people(tryton: Any, companies: list[dict[str, Any]]) -> People:
     rpc = tryton.rpc
     groups = {
-        row["name"]: row["id"]
-        for row in rpc("model.res.group.search_read", [], 0, None, None, ["name"])
+        row["name"]: row["id"] for row in rpc("model.res.group.search_read", [], 0, None, None, ["name"])
     }
     passwords, keys = {}, {}
     for login, names in (("clerk", CLERK), ("superior", BOSS)):
@@ -201,9 +206,12 @@ def talk(request: pytest.FixtureRequest, site_of: Callable[..., Site]) -> Talk:
 def make(companies: list[dict[str, Any]]) -> Callable[..., Document]:
     """Make a document of two lines in the first company."""
 
-    def build(document_type: str = "purchase_order", lines: Sequence[dict[str, Any]] = (), **more: Any) -> Document:
+    def build(
+        document_type: str = "purchase_order", lines: Sequence[dict[str, Any]] = (), **more: Any
+    ) -> Document:
         usual = [
-            {"line_id": f"L{n}", "item_id": f"P-10{n}", "quantity": str(n), "price_amount": "12.50"} for n in (1, 2)
+            {"line_id": f"L{n}", "item_id": f"P-10{n}", "quantity": str(n), "price_amount": "12.50"}
+            for n in (1, 2)
         ]
         data = {
             "document_type": document_type,
@@ -241,5 +249,3 @@ def four_eyes(tryton: Any) -> Iterator[None]:
     (made,) = tryton.rpc("model.ir.model.button.rule.create", [rule])
     yield
     tryton.rpc("model.ir.model.button.rule.delete", [made])
-
-

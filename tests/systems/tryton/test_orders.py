@@ -106,7 +106,9 @@ def test_a_second_user_completes_what_the_rule_of_two_holds_back(
     assert landed(boss.press(ref, "confirm"), item) is True
 
 
-def test_one_bad_order_does_not_stop_its_batch(talk: Talk, make: Make, companies: list[dict[str, Any]]) -> None:
+def test_one_bad_order_does_not_stop_its_batch(
+    talk: Talk, make: Make, companies: list[dict[str, Any]]
+) -> None:
     documents = [
         make(),
         make(seller_supplier_party={"id": "NOBODY"}),
