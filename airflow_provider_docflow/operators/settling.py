@@ -59,12 +59,15 @@ def failure_of(outcomes: Sequence[Outcome], fail_on: str) -> exc.DocflowError | 
     errors = [error_of(outcome) for outcome in failures]
     if len(outcomes) == 1:
         return errors[0]
-    transient = [error for error in errors if isinstance(error, exc.TransientError)]
+    for outcome, error in zip(failures, errors, strict=True):
+        error.document = error.document or outcome.source
+    # An error of the ledger says that nothing was sent, so that a retry may help there too.
+    transient = [error for error in errors if isinstance(error, exc.TransientError | exc.LedgerError)]
     if transient:
         return _joined(transient, errors, exc.TransientError, len(outcomes))
     if all(isinstance(error, exc.HeldError) for error in errors):
         return _joined(errors, errors, exc.HeldError, len(outcomes))
-    # Of the rest those count that no time heals: held ones come back with the next run.
+    # Of the rest those count that no time heals; what was only held goes on when the task is cleared.
     lasting = [error for error in errors if not isinstance(error, exc.HeldError)]
     return _joined(lasting, errors, exc.PermanentError, len(outcomes))
 
@@ -78,17 +81,19 @@ def _joined(
     """Return one error for several documents, of their common type, that waits for the slowest."""
     kinds = {type(error) for error in chosen}
     kind = kinds.pop() if len(kinds) == 1 else common
-    named = "; ".join(str(error) for error in [*chosen, *_others(chosen, errors)][:NAMED_IN_ERROR])
+    others = [error for error in errors if not any(error is each for each in chosen)]
+    named = "; ".join(_short(error) for error in [*chosen, *others][:NAMED_IN_ERROR])
     rest = len(errors) - NAMED_IN_ERROR
     more = f"; and {rest} more" if rest > 0 else ""
     waits = [error.retry_after for error in errors if error.retry_after is not None]
+    remedy = f"For {chosen[0].document}: {chosen[0].remedy} " if chosen[0].remedy else ""
     return kind(
         f"{len(errors)} of {asked} documents failed: {named}{more}.",
         retry_after=max(waits) if waits else None,
-        remedy="The batch in this task's XCom names each document; correct the causes, then clear the task.",
+        remedy=f"{remedy}The batch in this task's XCom names every document; clear the task afterwards.",
     )
 
 
-def _others(chosen: Sequence[exc.DocflowError], errors: Sequence[exc.DocflowError]) -> list[exc.DocflowError]:
-    known = {id(error) for error in chosen}
-    return [error for error in errors if id(error) not in known]
+def _short(error: exc.DocflowError) -> str:
+    incident = f" (incident {error.incident})" if error.incident else ""
+    return f"{error.document}: {type(error).__name__}: {error.message.rstrip('.')}{incident}"

@@ -40,7 +40,8 @@ with DAG("d", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=timezone.utc
     )
     mapping = {field: "source.id" for field in sys.argv[1].split(",")}
     orders = CreateDocumentOperator(
-        task_id="orders", docflow_conn_id="erp", document_type="purchase_order", source=read.output, mapping=mapping
+        task_id="orders", docflow_conn_id="erp", document_type="purchase_order", source=read.output,
+        mapping=mapping,
     )
     CreateDocumentOperator.partial(
         task_id="mapped", docflow_conn_id="erp", document_type="purchase_order", mapping=mapping

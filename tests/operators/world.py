@@ -6,9 +6,11 @@ import json
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import httpx2
 
 from airflow_provider_docflow.core.profile import Reading
 from airflow_provider_docflow.document import document_to_json, material_hash
@@ -138,6 +140,38 @@ class World:
             )
             connection.commit()
 
+    def state(self, number: str) -> str:
+        """Return the state of a requisition at the source."""
+        with closing(sqlite3.connect(self.source_path)) as connection:
+            sql = "SELECT state FROM requisition WHERE number = ?"
+            return str(connection.execute(sql, (number,)).fetchone()[0])
+
+    def age(self, number: str, seconds: int) -> None:
+        """Let a requisition have changed that long ago."""
+        moment = datetime.now(UTC) - timedelta(seconds=seconds)
+        with closing(sqlite3.connect(self.source_path)) as connection:
+            sql = "UPDATE requisition SET changed_at = ? WHERE number = ?"
+            connection.execute(sql, (_at(moment), number))
+            connection.commit()
+
+    def delete(self, number: str) -> None:
+        """Delete a requisition at the source."""
+        with closing(sqlite3.connect(self.source_path)) as connection:
+            connection.execute(
+                "DELETE FROM requisition_line WHERE requisition_id ="
+                " (SELECT id FROM requisition WHERE number = ?)",
+                (number,),
+            )
+            connection.execute("DELETE FROM requisition WHERE number = ?", (number,))
+            connection.commit()
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """Create a document in the ERP as another program would."""
+        head = {"Authorization": f"Bearer {PLANTED}"}
+        answer = httpx2.post(f"{self.sandbox.base_url}{path}", json=body, headers=head, trust_env=False)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
     def approve(self, *numbers: str, decision: str = "approved") -> None:
         """Record a decision on the requisitions as they stand now."""
         from airflow_provider_docflow.document import content_hash
@@ -185,4 +219,8 @@ def _text(amount: Any) -> str:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(sep=" ", timespec="microseconds").removesuffix("+00:00")
+    return _at(datetime.now(UTC))
+
+
+def _at(moment: datetime) -> str:
+    return moment.isoformat(sep=" ", timespec="microseconds").removesuffix("+00:00")
