@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,12 +10,16 @@ import pytest
 from airflow_provider_docflow.ledger import Ledger
 from airflow_provider_docflow.ledger.links import LineCapacity
 from tests.ledger.racers import race
-from tests.ledger.samples import KEY, OA, ref, use
+from tests.ledger.samples import KEY, OA, pairs, ref, reserve, use, wanted
 
 
+@pytest.mark.parametrize("known", [0, 20], ids=["new", "known"])
 def test_twenty_processes_reserve_the_same_keys_and_one_gets_each(
-    ledger: Ledger, ledger_url: str, tmp_path: Path
+    ledger: Ledger, ledger_url: str, tmp_path: Path, known: int
 ) -> None:
+    """A new row makes the others wait by itself, a known one must be locked."""
+    before = reserve(ledger, *(wanted(f"PR-{number}") for number in range(known)))
+    ledger.intents.release(pairs(*before))
     answers = race("reserve", ledger_url, tmp_path, processes=20, keys=20)
     for number in range(20):
         statuses = Counter(answer[f"PR-{number}"] for answer in answers)
@@ -59,6 +64,8 @@ def test_six_processes_append_to_one_chain_without_a_fork(
 
 
 def test_twenty_processes_log_in_once(ledger: Ledger, ledger_url: str, tmp_path: Path) -> None:
+    old = ledger.tokens.lease("erp/user", 60)
+    ledger.tokens.put("erp/user", "old", expires_at=datetime(2020, 1, 1, tzinfo=UTC), refresh=old.refresh)
     tokens = race("token", ledger_url, tmp_path, processes=20)
     logins = (tmp_path / "logins").read_text().split()
     assert len(logins) == 1
