@@ -15,7 +15,7 @@ from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.systems.sql import steps
 from airflow_provider_docflow.systems.sql.layout import Layout
-from airflow_provider_docflow.systems.sql.rows import ref_of
+from airflow_provider_docflow.systems.sql.rows import reading_of, ref_of
 from airflow_provider_docflow.systems.sql.tables import (
     INSTANCES,
     RECEIPTS,
@@ -39,15 +39,26 @@ def read(layout: Layout) -> Callable[[Site, Sequence[DocumentRef]], Exchange[Rea
         header = header_of(layout, site.time_zone)
         keys = [_key(layout, ref) for ref in refs]
         wanted = [key for key in dict.fromkeys(keys) if key is not None]
-        found: dict[str, Reading] = {}
+        found: dict[str, Reading | exc.DocflowError] = {}
         for start in range(0, len(wanted), PAGE):
             chosen = header.c[layout.id.name].in_(wanted[start : start + PAGE])
             (rows,) = yield from steps.ask(site, Statement(steps.headers_where(site, layout, chosen)))
-            readings = yield from steps.with_lines(site, layout, rows)
-            found.update((reading.ref.internal_id, reading) for reading in readings)
+            lines = yield from steps.lines_by_header(site, layout, rows)
+            for row, own in zip(rows, lines, strict=True):
+                found[str(row[layout.id.name])] = _read_one(site, layout, row, own)
         return [found.get(ref.internal_id) or _missing(site, ref) for ref in refs]
 
     return run
+
+
+def _read_one(
+    site: Site, layout: Layout, row: steps.Row, lines: list[steps.Row]
+) -> Reading | exc.DocflowError:
+    try:
+        return reading_of(site, layout, row, lines, datetime.now(UTC))
+    except exc.InvalidDocument as error:
+        error.system, error.document = site.conn_id, error.document or str(ref_of(site, layout, row))
+        return error
 
 
 def _key(layout: Layout, ref: DocumentRef) -> Any:
@@ -251,7 +262,7 @@ def _made(site: Site, statement: Any) -> Exchange[None]:
         try:
             yield from steps.ask(site, Statement(statement), writes=True)
             return
-        except (exc.Rejected, exc.Conflict):
+        except (exc.Rejected, exc.Misconfigured, exc.Conflict):
             if last:
                 raise
 

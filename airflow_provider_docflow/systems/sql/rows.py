@@ -140,10 +140,29 @@ def ref_of(site: Site, layout: Layout, header: Mapping[str, Any]) -> DocumentRef
     )
 
 
-def reading_of(
+def listed(
     site: Site, layout: Layout, header: Mapping[str, Any], lines: Sequence[Mapping[str, Any]], now: datetime
 ) -> Reading:
-    """Return what the rows of one document say."""
+    """Return a reading for a listing: rows that make no document are listed without their content."""
+    try:
+        return reading_of(site, layout, header, lines, now)
+    except exc.InvalidDocument:
+        return reading_of(site, layout, header, lines, now, content=False)
+
+
+def reading_of(
+    site: Site,
+    layout: Layout,
+    header: Mapping[str, Any],
+    lines: Sequence[Mapping[str, Any]],
+    now: datetime,
+    *,
+    content: bool = True,
+) -> Reading:
+    """Return what the rows of one document say.
+
+    :raises InvalidDocument: they make no document, as rows that people or other programs entered may.
+    """
 
     def value(path: str) -> Any:
         column = layout.column_of(path)
@@ -154,7 +173,7 @@ def reading_of(
     return Reading(
         ref=ref_of(site, layout, header),
         state=state_of(header, layout.states, now),
-        document=_document(site, layout, header, lines),
+        document=_document(site, layout, header, lines) if content else None,
         company_code=str(value("company_code") or ""),
         party=str(value(layout.party) or ""),
         currency=str(value("document_currency_code") or ""),

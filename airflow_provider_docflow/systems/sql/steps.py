@@ -13,7 +13,7 @@ from airflow_provider_docflow.core.exchange import Exchange, Pause, SqlUnit, Sta
 from airflow_provider_docflow.core.profile import Reading
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.systems.sql.layout import Layout
-from airflow_provider_docflow.systems.sql.rows import Rows, reading_of
+from airflow_provider_docflow.systems.sql.rows import Rows, listed
 from airflow_provider_docflow.systems.sql.tables import header_of, lines_of, receipts
 
 if TYPE_CHECKING:
@@ -63,20 +63,21 @@ def id_value(layout: Layout, internal_id: str) -> Any:
 
 def with_lines(site: Site, layout: Layout, headers: Sequence[Row]) -> Exchange[list[Reading]]:
     """Return the readings of header rows, their lines read in one more request."""
+    lines = yield from lines_by_header(site, layout, headers)
     now = datetime.now(UTC)
+    return [listed(site, layout, header, own, now) for header, own in zip(headers, lines, strict=True)]
+
+
+def lines_by_header(site: Site, layout: Layout, headers: Sequence[Row]) -> Exchange[list[list[Row]]]:
+    """Return the line rows of each header row, in their order."""
     if layout.lines is None or not headers:
-        return [reading_of(site, layout, header, (), now) for header in headers]
+        return [[] for _ in headers]
     parent = dict(layout.lines.parent)
     (rows,) = yield from ask(site, Statement(_lines_of_all(site, layout, headers)))
     by_parent: dict[tuple[str, ...], list[Row]] = defaultdict(list)
     for row in sorted(rows, key=_place(layout)):
         by_parent[tuple(str(row[child]) for child in parent)].append(row)
-    return [
-        reading_of(
-            site, layout, header, by_parent[tuple(str(header[column]) for column in parent.values())], now
-        )
-        for header in headers
-    ]
+    return [by_parent[tuple(str(header[column]) for column in parent.values())] for header in headers]
 
 
 def _place(layout: Layout) -> Callable[[Row], tuple[int, str]]:

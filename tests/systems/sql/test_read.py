@@ -57,6 +57,21 @@ def test_reading_says_what_probes_compare(finance: Finance) -> None:
     assert again.state.lifecycle == "unknown" and again.state.raw["lifecycle"] == "frozen"
 
 
+def test_rows_that_make_no_document_do_not_stop_the_others(finance: Finance) -> None:
+    refs = finance.written([item(n) for n in range(3)])
+    finance.truth("UPDATE payment SET currency = 'yuan' WHERE number = 'N-1'")
+    found = finance.read(refs)
+    assert [type(entry) for entry in found] == [Reading, exc.InvalidDocument, Reading]
+    assert (
+        found[1].field == "document_currency_code"
+        and found[1].system == "finance"
+        and "N-1" in found[1].document
+    )
+    readings = finance.run(search_all(finance.site, finance.site.profile.of("payment"), Query()))
+    assert [reading.document is None for reading in readings] == [False, True, False]
+    assert readings[1].currency == "yuan"
+
+
 def test_async_door_gives_the_same(finance: Finance) -> None:
     items = [item(n) for n in range(10)]
     refs = finance.written(items[:5])

@@ -131,15 +131,15 @@ def test_values_do_not_reach_errors(units: SqlUnits) -> None:
     assert SECRET not in "".join(traceback.format_exception(caught_too.value))
 
 
-def test_one_name_for_the_database_whoever_asks_first(database_url: str) -> None:
-    made = sql_runner(database_url)
+def test_one_name_for_the_database_whoever_asks_first(units: SqlUnits) -> None:
     site = Site(profile=PROFILE, conn_id="finance", settings={"ensure": True})
     names: list[str] = []
     start = threading.Barrier(4)
 
     def ask() -> None:
         start.wait()
-        names.append(Door(site, sql=made).run(ensure(site)))
+        with Door(site, sql=units) as door:
+            names.append(door.run(ensure(site)))
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
@@ -147,7 +147,6 @@ def test_one_name_for_the_database_whoever_asks_first(database_url: str) -> None
     for thread in threads:
         thread.join()
     assert len(names) == 4 and len(set(names)) == 1
-    made.close()
 
 
 def test_through_an_airflow_connection(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
