@@ -1,8 +1,42 @@
-"""What Airflow discovers about this package."""
+"""
+What Airflow discovers about this package.
+
+Every Airflow process asks, so nothing heavy happens here: the connection types stand in
+``connection_types.json``, which :mod:`airflow_provider_docflow.connection_types` makes from the profiles.
+"""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
+
+PACKAGE = "airflow_provider_docflow"
+INTEGRATION = "docflow"
+TABLE = Path(__file__).with_name("connection_types.json")
+
+_CONFIG: dict[str, Any] = {
+    "docflow": {
+        "description": "Documents between systems.",
+        "options": {
+            "first_check_seconds": {
+                "description": "Seconds between deferring and the first check. Airflow 3.3.2 fails tasks that are "
+                "resumed sooner than about ten seconds after they were deferred.",
+                "version_added": "0.1.0",
+                "type": "float",
+                "example": None,
+                "default": "10",
+            },
+            "language": {
+                "description": "Language of the texts that business users read: en or zh.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "zh",
+                "default": "en",
+            },
+        },
+    }
+}
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -14,4 +48,29 @@ def get_provider_info() -> dict[str, Any]:
         "package-name": "airflow-provider-docflow",
         "name": "docflow",
         "description": "Business documents, written once, across OA, ERP, CRM and finance systems.",
+        "integrations": [
+            {
+                "integration-name": INTEGRATION,
+                "external-doc-url": "https://docs.oasis-open.org/ubl/",
+                "tags": ["service"],
+            }
+        ],
+        "operators": _modules(
+            "operators", "action", "approval", "create", "intake", "listing", "notify", "read"
+        ),
+        "sensors": _modules("sensors", "document"),
+        "triggers": _modules("triggers", "document"),
+        "hooks": _modules("hooks", "docflow"),
+        "connection-types": json.loads(TABLE.read_text(encoding="utf-8")),
+        "extra-links": [f"{PACKAGE}.links.document.OpenDocumentLink"],
+        "notifications": [f"{PACKAGE}.notifications.docflow.DocflowNotifier"],
+        "asset-uris": [{"schemes": ["docflow"], "handler": f"{PACKAGE}.assets.checked_uri"}],
+        "cli": [f"{PACKAGE}.cli.definition.get_docflow_cli_commands"],
+        "config": _CONFIG,
     }
+
+
+def _modules(room: str, *names: str) -> list[dict[str, Any]]:
+    return [
+        {"integration-name": INTEGRATION, "python-modules": [f"{PACKAGE}.{room}.{name}" for name in names]}
+    ]

@@ -34,10 +34,10 @@ class Words:
 def state_of(raw: Mapping[str, Any], axes: Mapping[str, Words], read_at: datetime) -> DocumentState:
     """Return the state of a raw document; an axis that the profile does not declare is its ``none``."""
     words = {axis: declared.read(raw) for axis, declared in axes.items()}
-    absent = {axis: "none" for axis in AXES if axis not in axes and axis != "lifecycle"}
+    said: dict[str, Any] = {axis: "none" for axis in AXES if axis not in axes and axis != "lifecycle"}
+    said |= {axis: canonical for axis, (_, canonical) in words.items()}
     return DocumentState(
-        **absent,
-        **{axis: canonical for axis, (_, canonical) in words.items()},  # type: ignore[arg-type]
+        **said,
         raw={axis: word for axis, (word, _) in words.items()},
         read_at=read_at,
     )

@@ -46,9 +46,9 @@ def site_of(connection: Connection, profile: SystemProfile | None = None) -> Sit
     :raises Misconfigured: the connection is of another kind, or its extra is no JSON object.
     """
     profile = profile or profile_of(system_of(connection.conn_type or ""))
-    settings = _settings(connection, profile)
+    configured, settings = _settings(connection, profile)
     site = Site(
-        profile=profile.configured(settings),
+        profile=configured,
         conn_id=connection.conn_id,
         base_url=_base_url(connection),
         username=connection.login or "",
@@ -60,7 +60,8 @@ def site_of(connection: Connection, profile: SystemProfile | None = None) -> Sit
     return site
 
 
-def _settings(connection: Connection, profile: SystemProfile) -> dict[str, Any]:
+def _settings(connection: Connection, profile: SystemProfile) -> tuple[SystemProfile, dict[str, Any]]:
+    """Return the profile as the connection has it, and the settings that this profile declares."""
     try:
         extra = connection.extra_dejson
     except ValueError:
@@ -72,7 +73,9 @@ def _settings(connection: Connection, profile: SystemProfile) -> dict[str, Any]:
             field="extra",
             remedy="Open the connection and save it again.",
         )
-    return {name: extra[name] for name in profile.conn_fields if name in extra}
+    configured = profile.configured({name: extra[name] for name in profile.conn_fields if name in extra})
+    declared = {**profile.conn_fields, **configured.conn_fields}
+    return configured, {name: extra[name] for name in declared if name in extra}
 
 
 def _base_url(connection: Connection) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.approvals.coverage import Coverage
+from airflow_provider_docflow.core.profile import Reading
 from airflow_provider_docflow.document import material_hash
 from airflow_provider_docflow.hooks.acting import Actor
 from airflow_provider_docflow.hooks.creating import Creation, Creator, OnChange, link_of
@@ -69,10 +70,14 @@ class Flow:
             )
         system = self.system_of(conn_id)
         found = system.resolve(document_type, numbers, company_code)
+        self._remember(found)
         return [
             self._read_outcome(system, number, reading)
             for number, reading in zip(numbers, found, strict=True)
         ]
+
+    def _remember(self, readings: Sequence[Any]) -> None:
+        Coverage(self.ledger).remember([one for one in readings if isinstance(one, Reading)])
 
     def read(self, handles: Sequence[Handle]) -> list[Outcome]:
         """Read documents and keep what was read in the index."""
@@ -83,6 +88,7 @@ class Flow:
         for (conn_id, _), positions in groups.items():
             system = self.system_of(conn_id)
             readings = system.read([handles[position].ref for position in positions])
+            self._remember(readings)
             for position, reading in zip(positions, readings, strict=True):
                 ref = handles[position].ref
                 outcomes[position] = self._read_outcome(system, ref.number or ref.internal_id, reading)
@@ -91,7 +97,6 @@ class Flow:
     def _read_outcome(self, system: System, name: str, reading: Any) -> Outcome:
         if isinstance(reading, exc.DocflowError):
             return failed(name, reading)
-        Coverage(self.ledger).remember([reading])
         seen = material_hash(reading.document) if reading.document else ""
         handle = Handle(conn_id=system.conn_id, ref=reading.ref, material_hash=seen)
         return Outcome(status="read", source=name, handle=handle, url=link_of(system, reading.ref))

@@ -1,0 +1,73 @@
+"""What the commands share: the ledger, connected systems, tables, and errors as one clear line."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_docflow import exceptions as exc
+
+if TYPE_CHECKING:
+    from airflow_provider_docflow.hooks.system import System
+    from airflow_provider_docflow.ledger import Ledger
+
+Command = Callable[[Namespace], None]
+
+
+def told(command: Command) -> Command:
+    """Turn a typed error into one line and exit code 1."""
+
+    @wraps(command)
+    def run(args: Namespace) -> None:
+        try:
+            command(args)
+        except exc.DocflowError as error:
+            print(f"airflow docflow: {error}", file=sys.stderr)
+            raise SystemExit(1) from None
+
+    return run
+
+
+def ledger_from(args: Namespace) -> Ledger:
+    """Open the ledger that the command is about."""
+    from airflow_provider_docflow.hooks.ledger import ledger_of
+
+    return ledger_of(args.ledger_conn_id)
+
+
+def person() -> str:
+    """Return who runs the command, for the audit."""
+    return f"{getpass.getuser()} (command line)"
+
+
+def systems_of(args: Namespace) -> Callable[[str], System]:
+    """Return a function that connects systems, each once."""
+    from airflow_provider_docflow.hooks.docflow import DocflowHook
+
+    found: dict[str, System] = {}
+
+    def system_of(conn_id: str) -> System:
+        if conn_id not in found:
+            hook = DocflowHook(conn_id, ledger_conn_id=args.ledger_conn_id, owner=person())
+            found[conn_id] = hook.system
+        return found[conn_id]
+
+    return system_of
+
+
+def show_json(value: Any) -> None:
+    """Print a value as JSON."""
+    print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def show_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print rows in aligned columns."""
+    table = [[str(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(len(row[column]) for row in table) for column in range(len(header))]
+    for row in table:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
