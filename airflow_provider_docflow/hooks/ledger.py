@@ -49,6 +49,7 @@ def ledger_address(conn_id: str = DEFAULT_CONN_ID) -> tuple[str, list[str]]:
     connection = _connection(conn_id)
     if connection is None:
         path = Path(_airflow_home()) / "docflow" / "ledger.sqlite"
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         url, extra = f"sqlite:///{path}", {}
     else:
         url, extra = _url(connection), connection.extra_dejson
