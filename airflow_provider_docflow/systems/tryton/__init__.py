@@ -99,5 +99,5 @@ PROFILE = SystemProfile(
     },
     default_port=8000,
     timeout_seconds=60.0,
-    max_connections=4,
+    max_connections=2,
 )

@@ -15,7 +15,7 @@ from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import Document
 from airflow_provider_docflow.systems.tryton import marks
 from airflow_provider_docflow.systems.tryton.acting import acting_in
-from airflow_provider_docflow.systems.tryton.kinds import Kind, ordered_lines, reading_of, ref_of
+from airflow_provider_docflow.systems.tryton.kinds import Kind, at, ordered_lines, reading_of, ref_of
 from airflow_provider_docflow.systems.tryton.lines import line_ids
 from airflow_provider_docflow.systems.tryton.masters import COMPANY, find
 from airflow_provider_docflow.systems.tryton.wire import Row, rows, rpc
@@ -153,7 +153,7 @@ def finder(kind: Kind) -> Callable[[Site, Sequence[WriteItem]], Exchange[list[Fi
 
     A marked reading's ``raw["detail"]`` is what :class:`Written` would have said. Suspects are records
     of the same company, party and total, created since the earlier send, that carry no mark at all:
-    somebody may have wiped it.
+    somebody may have wiped it. They are read in full only if there are any.
     """
 
     def probe(site: Site, items: Sequence[WriteItem]) -> Exchange[list[Finding]]:
@@ -161,11 +161,7 @@ def finder(kind: Kind) -> Callable[[Site, Sequence[WriteItem]], Exchange[list[Fi
             return []
         domain = [*kind.domain, marks.domain_of(items, kind.marks)]
         found = yield from rows(site, kind.model, domain, kind.wanted)
-        again = [item for item in items if item.sent_at]
-        others: list[Row] = []
-        if again:
-            since = ["OR", *(_since(kind, item) for item in again)]
-            others = yield from rows(site, kind.model, [*kind.domain, since], kind.wanted)
+        suspects = yield from _suspects(site, kind, [item for item in items if item.sent_at])
         return [
             Finding(
                 marked=tuple(
@@ -173,7 +169,7 @@ def finder(kind: Kind) -> Callable[[Site, Sequence[WriteItem]], Exchange[list[Fi
                     for row in found
                     if marks.carries(row, kind.marks, item.mark)
                 ),
-                suspects=_suspects(site, kind, others, item) if item.sent_at else (),
+                suspects=suspects.get(id(item), ()),
             )
             for item in items
         ]
@@ -197,19 +193,32 @@ def _since(kind: Kind, item: WriteItem) -> list[Any]:
     return [*clauses, [f"{kind.payee}.code", "=", party.id]] if party and kind.payee else clauses
 
 
-def _suspects(site: Site, kind: Kind, others: Sequence[Row], item: WriteItem) -> tuple[Reading, ...]:
-    assert item.sent_at is not None
-    document, since = document_in(item), item.sent_at - CLOCK_SKEW
-    party = document.seller_supplier_party.id if document.seller_supplier_party else ""
-    readings = (
-        reading_of(site, kind, row)
-        for row in others
-        if not marks.is_marked(row, kind.marks) and row["create_date"] >= since
-    )
-    return tuple(
-        reading
-        for reading in readings
-        if reading.company_code == document.company_code
-        and (not kind.payee or not party or reading.party == party)
-        and (document.payable_amount is None or reading.total == document.payable_amount)
+def _suspects(site: Site, kind: Kind, items: Sequence[WriteItem]) -> Exchange[dict[int, tuple[Reading, ...]]]:
+    if not items:
+        return {}
+    domain = [*kind.domain, ["OR", *(_since(kind, item) for item in items)]]
+    seen = (*kind.marks, "company.party.code", kind.total, "create_date")
+    fields = (*seen, f"{kind.payee}.code") if kind.payee else seen
+    others = yield from rows(site, kind.model, domain, fields)
+    unmarked = [row for row in others if not marks.is_marked(row, kind.marks)]
+    alike = {id(item): [row["id"] for row in unmarked if _is_alike(kind, row, item)] for item in items}
+    wanted = sorted({number for ids in alike.values() for number in ids})
+    if not wanted:
+        return {}
+    full = yield from rows(site, kind.model, [["id", "in", wanted]], kind.wanted)
+    readings = {row["id"]: reading_of(site, kind, row) for row in full}
+    return {
+        name: tuple(readings[number] for number in ids if number in readings) for name, ids in alike.items()
+    }
+
+
+def _is_alike(kind: Kind, row: Row, item: WriteItem) -> bool:
+    document = document_in(item)
+    party, total = document.seller_supplier_party, document.payable_amount
+    return (
+        item.sent_at is not None
+        and row["create_date"] >= item.sent_at - CLOCK_SKEW
+        and at(row, "company.party.code") == document.company_code
+        and (not kind.payee or party is None or at(row, f"{kind.payee}.code") == party.id)
+        and (total is None or row[kind.total] == total)
     )

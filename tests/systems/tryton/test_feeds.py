@@ -63,7 +63,7 @@ def test_the_feed_tells_creations_actions_and_lines_changed_alone(
 ) -> None:
     talk = Talk(site_of("clerk", rest="api_key" in talk.site.settings, overlap_seconds=2), talk.kind)
     _, cursor = follow(talk, "")
-    monkeypatch.setattr(feeds, "CHANGES_PAGE", 3)
+    monkeypatch.setattr(feeds, "CHANGES_PAGE", 7)
     written = [talk.create(make()) for _ in range(8)]
     ids = {its.ref.internal_id for its in written}
     seen, cursor = follow(talk, cursor)
