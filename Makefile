@@ -14,10 +14,13 @@ WORKERS ?= 2
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
+# An egg-info left in the checkout is found beside the installed distribution, and Airflow then
+# announces the plugin twice.
 $(STAMP): setup.cfg pyproject.toml constraints/newest.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints/newest.txt --editable '.[test,dev,postgres,mysql]'
+	rm -rf *.egg-info
 	touch $@
 
 venv: $(STAMP) ## make .venv with the package and everything the tests need
@@ -46,6 +49,7 @@ demo-stop: ## end what the demo has started
 
 build: venv ## wheel and sdist in dist/
 	$(BIN)/uv build --python $(BIN)/python
+	rm -rf *.egg-info build
 
 clean: ## remove what was built; the demo has to be stopped first
 	rm -rf $(VENV) .cache .demo build dist *.egg-info
