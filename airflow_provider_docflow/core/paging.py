@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.exchange import Exchange
@@ -12,6 +13,19 @@ from airflow_provider_docflow.core.site import Site
 
 T = TypeVar("T")
 WriteResult = Written | exc.DocflowError
+
+
+def turns(items: Sequence[T], key: Callable[[T], Any]) -> list[list[int]]:
+    """Return the places of ``items`` in turns, in each of which a key stands once, in the order given."""
+    found: list[list[int]] = []
+    seen: Counter[Any] = Counter()
+    for place, item in enumerate(items):
+        name = key(item)
+        if seen[name] == len(found):
+            found.append([])
+        found[seen[name]].append(place)
+        seen[name] += 1
+    return found
 
 
 def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

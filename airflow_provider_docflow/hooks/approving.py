@@ -97,7 +97,7 @@ class Approver:
         return outcome, Decided(reading=reading, verdict=verdict, subject=about)
 
     def _unknown(self, system: System, reading: Reading, verdict: Verdict) -> exc.DocflowError:
-        error = exc.Rejected(
+        error: exc.DocflowError = reading.problem or exc.Rejected(
             verdict.reason,
             system=system.conn_id,
             document=reading.ref.number,

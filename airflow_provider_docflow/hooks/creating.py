@@ -163,13 +163,13 @@ class Creator:
     def _changed(self, part: _Part, result: WriteOutcome) -> None:
         """The key is written already, with another content."""
         if result.receipt is None:
-            part.error = self.writer.troubles.changed(part.request, None)
+            part.error = self.writer.troubles.changed(part.request, None, result.intent_id)
         elif self.creation.on_change == "amend":
             self._amend(part, result)
         elif self.creation.on_change == "supersede":
             self._supersede(part, result)
         else:
-            part.error = self.writer.troubles.changed(part.request, result.receipt)
+            part.error = self.writer.troubles.changed(part.request, result.receipt, result.intent_id)
 
     def _amend(self, part: _Part, result: WriteOutcome) -> None:
         receipt = result.receipt

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.redact import redact_text
 from airflow_provider_docflow.core.site import Site
-from airflow_provider_docflow.document import DocumentRef
+from airflow_provider_docflow.document import Difference, DocumentRef, differences, document_from_json
 from airflow_provider_docflow.ledger.incidents import Category, NewIncident
 from airflow_provider_docflow.ledger.judge import Verdict
 from airflow_provider_docflow.ledger.keys import Receipt, Reservation
@@ -104,14 +104,27 @@ class Troubles:
         error.remedy = f"If it is wanted again: airflow docflow recreate {_number(request)} --reason TEXT."
         return error
 
-    def changed(self, request: WriteRequest, receipt: Receipt | None) -> exc.IncidentOpen:
-        """The content is another than the one written under this key."""
+    def changed(
+        self, request: WriteRequest, receipt: Receipt | None, intent_id: int | None = None
+    ) -> exc.IncidentOpen:
+        """The content is another than the one written under this key, which ``intent_id`` has."""
         what = str(receipt.ref) if receipt else "an earlier try, whose outcome is not known yet,"
-        reason = f"the content has changed since {what} was written."
-        number = self._open(request, None, "control", "source.changed", reason, "content")
-        error = self._stopped(request, number, reason, "source.changed", "content")
+        told = self._differences(request, intent_id)
+        how = f": {'; '.join(str(one) for one in told[:5])}" if told else ""
+        reason = f"the content has changed since {what} was written{how}."
+        field = told[0].field if told else "content"
+        number = self._open(request, None, "control", "source.changed", reason, field)
+        error = self._stopped(request, number, reason, "source.changed", field)
         error.remedy = "Set on_change to amend or supersede, or correct the source."
         return error
+
+    def _differences(self, request: WriteRequest, intent_id: int | None) -> list[Difference]:
+        """Return what differs from what was written first, the cause (a line) before its consequence."""
+        body = self.ledger.intents.payload(intent_id).get("document") if intent_id is not None else None
+        if body is None or request.document is None:
+            return []
+        found = differences(document_from_json(body), request.document)
+        return sorted(found, key=lambda one: not one.line_id)
 
     def source_refused(self, ref: DocumentRef, error: exc.DocflowError, actor: str) -> int:
         """A source document came to nothing before anything was reserved."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.exchange import no_later_than
-from airflow_provider_docflow.core.paging import chunks
+from airflow_provider_docflow.core.paging import chunks, turns
 from airflow_provider_docflow.core.profile import Finding, Reading, Write, Written
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.ledger import judge
@@ -29,13 +29,12 @@ from airflow_provider_docflow.ledger.requests import (
     WriteRequest,
     as_docflow,
     intent_request,
-    is_unknown,
     receipt_of,
     replace_unknown,
     verb_of,
-    wait_of,
     write_item,
 )
+from airflow_provider_docflow.ledger.rounds import Rounds
 from airflow_provider_docflow.ledger.troubles import Troubles
 
 
@@ -83,27 +82,13 @@ class Writer:
         self.ledger.instances.writable(self.site.instance)
         first = requests[0].key
         write = self.site.profile.write(first.target_type, verb_of(first.purpose))
-        outcomes: list[WriteOutcome] = []
-        for wave in chunks(requests, max(self.wave, write.batch_size)):
-            outcomes.extend(self._settled(write, wave))
-        return outcomes
-
-    def _settled(self, write: Write, requests: Sequence[WriteRequest]) -> list[WriteOutcome]:
-        """Run waves until no outcome is unknown any more, or patience ends."""
-        outcomes = self._wave(write, requests)
-        left = self.patience
-        while left > 0:
-            open_at = [n for n, outcome in enumerate(outcomes) if is_unknown(outcome)]
-            if not open_at:
-                break
-            wait = max(wait_of(outcomes[n]) for n in open_at)
-            if wait > left:
-                break
-            self.sleep(wait)
-            left -= wait
-            for n, outcome in zip(open_at, self._wave(write, [requests[n] for n in open_at]), strict=True):
-                outcomes[n] = outcome
-        return outcomes
+        rounds = Rounds(lambda some: self._wave(write, some), self.sleep, self.patience)
+        outcomes: dict[int, WriteOutcome] = {}
+        # The same key twice in a batch: the second request meets what the first has written.
+        for turn in turns(requests, lambda request: request.key.digest):
+            for wave in chunks(turn, max(self.wave, write.batch_size)):
+                outcomes.update(zip(wave, rounds.run([requests[n] for n in wave]), strict=True))
+        return [outcomes[n] for n in range(len(requests))]
 
     def _wave(self, write: Write, requests: Sequence[WriteRequest]) -> list[WriteOutcome]:
         works = self._reserve(write, requests)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_docflow.core.profile import Query
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.hooks.approving import Approver
 from airflow_provider_docflow.hooks.flow import Flow
@@ -125,6 +126,13 @@ class House:
             [self.number(instance_id) for instance_id in ids], conn_id="oa", document_type=REQUISITION
         )
         return self.approver.observe([one.handle for one in found if one.handle])
+
+    def listed(self) -> list[Handle]:
+        """Every requisition of the OA, in the order in which they were entered."""
+        found = self.system_of("oa").search(REQUISITION, Query())
+        order = {one["id"]: one["businessId"][-9:] for one in self.sandbox.instances()}
+        refs = sorted((reading.ref for reading in found), key=lambda ref: order[ref.internal_id])
+        return [Handle(conn_id="oa", ref=ref) for ref in refs]
 
     def number(self, instance_id: str) -> str:
         values = self.sandbox.instance(instance_id)["formComponentValues"]

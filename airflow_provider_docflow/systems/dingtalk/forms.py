@@ -254,7 +254,7 @@ def missing_values(form: Form, data: Mapping[str, Any]) -> Iterator[tuple[str, s
     for index, line in enumerate(data.get("lines") or ()):
         for column in form.table.columns:
             for path in column.paths:
-                if path in _NEEDED_OF_LINES and not line.get(path):
+                if path in _NEEDED_OF_LINES and line.get(path) in (None, ""):
                     yield f"{form.table.name}.{column.name}", f"lines[{index}].{path}"
 
 
