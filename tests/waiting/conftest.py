@@ -11,11 +11,13 @@ from airflow_provider_docflow import systems
 from airflow_provider_docflow.hooks import ledger as ledgers
 from airflow_provider_docflow.hooks.ledger import ledger_of
 from airflow_provider_docflow.ledger import Ledger
+from airflow_provider_docflow.sandbox import Sandbox
 from tests.rigs.runner import runner
 from tests.waiting import oa as oas
 from tests.waiting.oa import Oa
+from tests.waiting.world import World, erp_connection
 
-__all__ = ["ledger", "oa", "runner", "use_profile"]
+__all__ = ["ledger", "oa", "runner", "use_profile", "world"]
 
 
 @pytest.fixture
@@ -48,3 +50,11 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
     for known in list(ledgers._opened.values()):
         known.close()
     ledgers._opened.clear()
+
+
+@pytest.fixture
+def world(oa: Oa, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """The OA, a plain ERP and the ledger."""
+    with Sandbox(tmp_path / "sandbox") as sandbox:
+        monkeypatch.setenv("AIRFLOW_CONN_ERP", erp_connection(sandbox))
+        yield World(oa, sandbox, ledger)

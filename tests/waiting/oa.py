@@ -66,7 +66,7 @@ class Oa:
         self.asked: list[tuple[str, tuple[str, ...]]] = []
         self.fails_with: int | None = None
         self.feed_tells_decisions = True
-        self.loop_of_reads: set[int] = set()
+        self.feed_still_tells: set[str] = set()
         self._changes = 0
         self._lock = threading.Lock()
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -151,7 +151,7 @@ class Oa:
         page = later[:size]
         return JSONResponse(
             {
-                "ids": [one for _, one in page],
+                "ids": [*(one for _, one in page), *self.feed_still_tells],
                 "cursor": page[-1][0] if page else after,
                 "more": len(later) > size,
             }
@@ -163,12 +163,16 @@ class Oa:
         known = [form.id for form in self.forms.values() if form.mark == body["mark"]]
         one = known[0] if known else f"F-{len(self.forms) + 1}"
         if not known:
-            self.enter(one, approval="none", lifecycle="draft", amount=body["amount"], mark=body["mark"])
+            self.enter(
+                one, approval="none", lifecycle="draft", account="", amount=body["amount"], mark=body["mark"]
+            )
         return JSONResponse({"id": one})
 
     async def _act(self, request: Request) -> Response:
         one, action = request.path_params["id"], request.path_params["action"]
         self.asked.append((action, (one,)))
+        if one not in self.forms:
+            return JSONResponse({}, 404)
         to = {"submit": ("pending", "submitted"), "cancel": ("withdrawn", "cancelled")}[action]
         self.change(one, approval=to[0], lifecycle=to[1])
         return JSONResponse({"id": one})
@@ -192,7 +196,7 @@ def _reading(site: Site, document_type: str, raw: Mapping[str, Any]) -> Reading:
         id=raw["id"],
         issue_date=DAY,
         document_currency_code="CNY",
-        seller_supplier_party=Party(id=raw["account"]),
+        seller_supplier_party=Party(id=raw["account"]) if raw["account"] else None,
         lines=(line,),
     ).totalled()
     return Reading(

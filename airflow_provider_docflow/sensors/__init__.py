@@ -1,0 +1,1 @@
+"""Sensors: wait until documents have reached a state, or are decided."""
