@@ -14,6 +14,8 @@ from typing import Literal
 
 from airflow_provider_docflow.core.profile import Finding, Probe, Reading, WriteItem
 from airflow_provider_docflow.document import Document
+from airflow_provider_docflow.exceptions import DocflowError
+from airflow_provider_docflow.ledger.keys import Receipt
 
 NEEDED_ABSENCES = 2
 
@@ -47,9 +49,8 @@ def disagreement(reading: Reading, document: Document) -> tuple[str, str] | None
     for field, found, wanted in pairs:
         if found and wanted and found != wanted:
             return field, f"{field} is {found} there and {wanted} here"
-    if reading.total is not None and document.payable_amount is not None:
-        if reading.total != document.payable_amount:
-            return "payable_amount", f"the total is {reading.total} there and {document.payable_amount} here"
+    if reading.total is not None and document.payable_amount not in (None, reading.total):
+        return "payable_amount", f"the total is {reading.total} there and {document.payable_amount} here"
     return None
 
 
@@ -79,7 +80,7 @@ def judge_again(
         return Verdict(
             "incident",
             code="write.suspect",
-            reason=f"the outcome of an earlier send is unknown, and {numbers} looks the same without our mark.",
+            reason=f"the outcome of an earlier send is unknown, and {numbers} looks the same, unmarked.",
         )
     if probe.quality == "native":
         return Verdict("send")
@@ -113,7 +114,61 @@ def _judge_marked(finding: Finding, item: WriteItem) -> Verdict | None:
             reason=f"{_name(reading)} carries our mark, but {sentence}.",
             field=field,
         )
-    return Verdict("found", reading)
+    return _dead(reading, item) or Verdict("found", reading)
+
+
+def judge_written(reading: Reading, item: WriteItem) -> Verdict:
+    """Judge what is read back of a document that the system says it has written."""
+    differs = disagreement(reading, item.document) if item.document else None
+    if differs:
+        return Verdict(
+            "incident",
+            code="write.read_back_differs",
+            reason=f"what was written reads otherwise: {differs[1]}.",
+            field=differs[0],
+        )
+    return _dead(reading, item) or Verdict("found")
+
+
+def _dead(reading: Reading, item: WriteItem) -> Verdict | None:
+    """Refuse to take a document that was cancelled meanwhile for the one that is wanted."""
+    if item.document is None or liveness(reading) != "dead":
+        return None
+    word = str(reading.state.lifecycle)
+    reason = f"{_name(reading)} was written before and is {word} there now; nothing is written again."
+    return Verdict("incident", reading, code=f"target.{word}", reason=reason, field="lifecycle")
+
+
+def unanswerable(error: DocflowError) -> Verdict:
+    """Judge that the system will not say what became of an earlier send, however often it is asked."""
+    return Verdict(
+        "incident",
+        code="write.unknown_outcome",
+        reason=f"the outcome of an earlier send is unknown, and the system cannot be asked: {error.message}",
+        field=error.field,
+    )
+
+
+def undone(receipt: Receipt | None, reading: Reading) -> bool:
+    """Tell whether a document is no longer as far as an action took it; that it went on is no trouble."""
+    if receipt is None:
+        return True
+    now = reading.state.to_json()
+    steps = [_rank(axis, now.get(axis)) - _rank(axis, receipt.state.get(axis)) for axis in _RANKS]
+    return min(steps) < 0 or max(steps) == 0
+
+
+_RANKS: dict[str, tuple[str, ...]] = {
+    "lifecycle": ("draft", "submitted", "active", "closed"),
+    "approval": ("none", "pending", "approved"),
+    "fulfilment": ("none", "partial", "complete", "over"),
+    "invoicing": ("none", "partial", "complete", "over"),
+    "payment": ("none", "partial", "complete", "over"),
+}
+
+
+def _rank(axis: str, word: object) -> int:
+    return _RANKS[axis].index(str(word)) if word in _RANKS[axis] else -1
 
 
 def _name(reading: Reading) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.profile import Reading
 from airflow_provider_docflow.core.redact import redact_text
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import Difference, DocumentRef, differences, document_from_json
@@ -103,6 +104,16 @@ class Troubles:
         error = self._stopped(request, number, reason, f"target.{how}", "lifecycle")
         error.remedy = f"If it is wanted again: airflow docflow recreate {_number(request)} --reason TEXT."
         return error
+
+    def undone(
+        self, request: WriteRequest, pair: tuple[int, str], receipt: Receipt | None, reading: Reading
+    ) -> exc.IncidentOpen:
+        """An action that was done has been taken back at the target."""
+        what = str(receipt.ref) if receipt else request.reference
+        word = reading.state.lifecycle
+        reason = f"the {request.key.purpose} of {what} was done and has been undone there: it is {word} now."
+        number = self._open(request, pair, "control", "target.undone", reason, "lifecycle")
+        return self._stopped(request, number, reason, "target.undone", "lifecycle")
 
     def changed(
         self, request: WriteRequest, receipt: Receipt | None, intent_id: int | None = None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
@@ -37,6 +37,9 @@ from airflow_provider_docflow.ledger.requests import (
 from airflow_provider_docflow.ledger.rounds import Rounds
 from airflow_provider_docflow.ledger.troubles import Troubles
 
+UNANSWERED_SECONDS = 1.0
+"""How long a system that did not answer a probe is left alone, at least."""
+
 
 class Writer:
     """Writes batches to one instance.
@@ -60,7 +63,7 @@ class Writer:
         patience: float = 15.0,
         wave: int = 200,
         sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.ledger, self.site, self.run, self.owner = ledger, site, run, owner
         self.lease_seconds, self.patience, self.wave = lease_seconds, patience, wave
@@ -95,7 +98,7 @@ class Writer:
         todo = [work for work in works if work.outcome is None]
         self._probe(write, todo)
         self._send(write, [work for work in todo if work.verdict and work.verdict.action == "send"])
-        self._verify_existing(works)
+        self._verify_existing(write, works)
         ended = [work.outcome for work in works]
         if any(outcome is None for outcome in ended):
             raise AssertionError("a write ended without an outcome")
@@ -143,11 +146,15 @@ class Writer:
     def _probe_failed(self, work: Work, error: exc.DocflowError) -> None:
         """An unanswered probe decides nothing: the intent stays as it was."""
         for_good = isinstance(error, exc.PermanentError) and not isinstance(error, exc.Authentication)
-        if for_good and not work.reservation.sent_before:
+        before = work.reservation.sent_before
+        if for_good and before:
+            work.fail(self.troubles.incident(work.request, work.pair, judge.unanswerable(error)))
+        elif for_good:
             work.fail(self.troubles.refused(work.request, work.pair, error))
-            return
-        self.ledger.intents.release([work.pair])
-        work.fail(error)
+        else:
+            self.ledger.intents.release([work.pair])
+            lost = before and isinstance(error, exc.TransientError)
+            work.fail(replace_unknown(error, UNANSWERED_SECONDS) if lost else error)
 
     def _verdict(self, write: Write, work: Work, found: Finding) -> judge.Verdict:
         reservation = work.reservation
@@ -242,15 +249,7 @@ class Writer:
                 code="write.no_effect",
                 reason=f"the system took {work.request.key.purpose} without an error, and nothing changed.",
             )
-        differs = judge.disagreement(reading, work.item.document) if work.item.document else None
-        if differs:
-            return judge.Verdict(
-                "incident",
-                code="write.read_back_differs",
-                reason=f"what was written reads otherwise: {differs[1]}.",
-                field=differs[0],
-            )
-        return judge.Verdict("found")
+        return judge.judge_written(reading, work.item)
 
     def _receive(self, works: Sequence[Work], status: Status) -> None:
         if not works:
@@ -265,10 +264,19 @@ class Writer:
         kept = self.ledger.intents.set_receipts(triples)
         for work in works:
             if work.reservation.intent_id not in kept:
-                assert work.outcome is not None and work.outcome.receipt is not None
-                work.fail(self.troubles.late(work.request, work.pair, work.outcome.receipt))
+                self._too_late(work)
 
-    def _verify_existing(self, works: Sequence[Work]) -> None:
+    def _too_late(self, work: Work) -> None:
+        """Another process has taken over meanwhile; that it found this very document is no trouble."""
+        assert work.outcome is not None and work.outcome.receipt is not None
+        receipt, reading = work.outcome.receipt, work.outcome.reading
+        theirs = self.ledger.intents.by_id(work.reservation.intent_id).receipt
+        if theirs is not None and theirs.ref.identity == receipt.ref.identity:
+            work.end("existing", theirs, reading)
+        else:
+            work.fail(self.troubles.late(work.request, work.pair, receipt))
+
+    def _verify_existing(self, write: Write, works: Sequence[Work]) -> None:
         """Read back what an earlier run wrote: alive it is the answer, else a person decides."""
         done = [work for work in works if work.outcome is None and work.reservation.status == "done"]
         receipts = [work.reservation.receipt for work in done]
@@ -278,8 +286,10 @@ class Writer:
                 work.fail(self.troubles.gone(work.request, work.pair, receipt, "deleted"))
             elif isinstance(reading, exc.DocflowError):
                 work.fail(as_docflow(reading, self.site))
-            elif judge.liveness(reading) == "alive" or verb_of(work.request.key.purpose) in ENDING:
-                work.end("existing", receipt, reading)
-            else:
+            elif judge.liveness(reading) != "alive" and verb_of(work.request.key.purpose) not in ENDING:
                 word = str(reading.state.lifecycle)
                 work.fail(self.troubles.gone(work.request, work.pair, receipt, word))
+            elif write.landed and not write.landed(reading, work.item) and judge.undone(receipt, reading):
+                work.fail(self.troubles.undone(work.request, work.pair, receipt, reading))
+            else:
+                work.end("existing", receipt, reading)

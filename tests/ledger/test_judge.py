@@ -10,6 +10,7 @@ from airflow_provider_docflow.core.profile import Finding, Probe, Reading, Write
 from airflow_provider_docflow.document import DocumentRef, DocumentState, document_from_json
 from airflow_provider_docflow.exceptions import InvalidDocument
 from airflow_provider_docflow.ledger import judge
+from airflow_provider_docflow.ledger.keys import Receipt
 
 NOW = datetime(2026, 3, 31, tzinfo=UTC)
 ORDER = document_from_json(
@@ -118,3 +119,37 @@ def test_the_wait_reaches_to_the_moment_at_which_a_probe_counts() -> None:
     assert judge.wait_seconds(NOW + timedelta(seconds=30), NOW, 5) == 30
     assert judge.wait_seconds(None, NOW, 5) == 1
     assert judge.wait_seconds(NOW - timedelta(seconds=30), NOW, 0) > 0
+
+
+@pytest.mark.parametrize("word", ["cancelled", "reversed"])
+def test_what_was_cancelled_after_it_was_sent_is_for_a_person(word: str) -> None:
+    found = Finding(marked=(seen(lifecycle=word),))
+
+    for verdict in (
+        judge.judge_first(found, ITEM),
+        judge.judge_again(found, ITEM, UNIQUE, absences=0, may_send=False),
+        judge.judge_written(found.marked[0], ITEM),
+    ):
+        assert (verdict.action, verdict.code) == ("incident", f"target.{word}")
+
+
+def test_an_action_that_ends_a_document_finds_it_ended() -> None:
+    cancel = WriteItem(mark="M", ref=seen().ref)
+
+    assert judge.judge_first(Finding(marked=(seen(lifecycle="cancelled"),)), cancel).action == "found"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "undone"),
+    [
+        ("submitted", "draft", True),
+        ("submitted", "submitted", True),
+        ("submitted", "active", False),
+        ("active", "unknown", True),
+    ],
+)
+def test_an_action_is_undone_unless_the_document_went_on(before: str, now: str, undone: bool) -> None:
+    reading = seen(lifecycle=before)
+    receipt = Receipt(reading.ref, reading.state.to_json(), "hash", NOW)
+
+    assert judge.undone(receipt, seen(lifecycle=now)) is undone

@@ -27,6 +27,8 @@ def _main(world: dict[str, Any], verb: str, given: dict[str, Any], trap: dict[st
         sources = [Handle.from_json(one) for one in given.pop("sources")]
         if verb == "create":
             outcomes = session.create(sources, **given)
+        elif verb == "create each":
+            outcomes = [outcome for source in sources for outcome in session.create([source], **given)]
         elif verb == "act":
             outcomes = session.flow.act(sources, **given)
         else:
