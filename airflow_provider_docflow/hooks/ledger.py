@@ -102,6 +102,12 @@ def _keys(conn_id: str, url: str, given: str) -> list[str]:
 
     text = given or conf.get("core", "fernet_key", fallback="")
     keys = [key.strip() for key in text.split(",") if key.strip()]
+    if "{FERNET_KEY}" in keys:
+        # The process that writes airflow.cfg for the first time does not see the key in it; another key would
+        # lock every later process out of the ledger.
+        raise exc.LedgerUnavailable(
+            "Airflow has only just written its configuration.", remedy="Run the same command again."
+        )
     if keys:
         return keys
     if url.startswith("sqlite:///"):
