@@ -48,15 +48,10 @@ class Budgets(Store):
             raise Misconfigured(f"limit {name}: {n} calls from {calls} per {per_seconds:g} s, {size} at once")
         # A bucket is one number: the moment at which it will be full again.
         each = round(per_seconds * _SECOND / calls)
-        key = {"digest": digest_of("docflow limit 1", instance_id, name)}
-        mine = limit.c.digest == key["digest"]
+        mine = limit.c.digest == _limit_key(instance_id, name)
 
         def work(connection: Connection) -> float:
-            row = {**key, "instance_id": instance_id, "name": name, "full_at_us": 0}
-            insert_missing(connection, limit, [row])
-            full_at = connection.execute(
-                select(limit.c.full_at_us).where(mine).with_for_update()
-            ).scalar_one()
+            full_at = _locked_limit(connection, instance_id, name)
             now = (self._now() - _EPOCH) // timedelta(microseconds=1)
             after = max(full_at, now) + n * each
             wait: float = max(0, after - size * each - now) / _SECOND
@@ -107,6 +102,19 @@ class Budgets(Store):
             return quota_calls - used - n
 
         return self._db.write(work, tx)
+
+
+def _limit_key(instance_id: str, name: str) -> str:
+    return digest_of("docflow limit 1", instance_id, name)
+
+
+def _locked_limit(connection: Connection, instance_id: str, name: str) -> int:
+    key = _limit_key(instance_id, name)
+    row = {"digest": key, "instance_id": instance_id, "name": name, "full_at_us": 0}
+    insert_missing(connection, limit, [row])
+    query = select(limit.c.full_at_us).where(limit.c.digest == key).with_for_update()
+    full_at: int = connection.execute(query).scalar_one()
+    return full_at
 
 
 def _next(local: datetime, period: str) -> datetime:

@@ -99,7 +99,7 @@ class Incidents(Store):
         for one in new:
             if one.category not in CATEGORIES or not one.code:
                 raise InvalidDocument(
-                    f"an incident needs a category and a code: {one.category!r}, {one.code!r}"
+                    f"an incident has a category and a code: {one.category!r}, {one.code!r}"
                 )
         return self._db.write(lambda connection: self._open(connection, new), tx) if new else []
 
@@ -273,12 +273,8 @@ class Incidents(Store):
     def history(self, incident_id: int, *, tx: Connection | None = None) -> list[IncidentEvent]:
         """Return what happened to an incident, the oldest first."""
         query = select(incident_event).where(incident_event.c.incident_id == incident_id)
-
-        def work(connection: Connection) -> list[IncidentEvent]:
-            rows = connection.execute(query.order_by(incident_event.c.id))
-            return [IncidentEvent(row.event, row.actor, self._cipher.open(row.note), row.at) for row in rows]
-
-        return self._db.read(work, tx)
+        rows = self._db.read(lambda c: c.execute(query.order_by(incident_event.c.id)).all(), tx)
+        return [IncidentEvent(row.event, row.actor, self._cipher.open(row.note), row.at) for row in rows]
 
     def _select(self, query: Select[Any], tx: Connection | None) -> list[Incident]:
         return self._db.read(lambda c: [self._incident(row) for row in c.execute(query).mappings()], tx)

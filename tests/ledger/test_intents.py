@@ -15,6 +15,7 @@ from airflow_provider_docflow.exceptions import (
 )
 from airflow_provider_docflow.ledger import Ledger
 from airflow_provider_docflow.ledger.incidents import NewIncident
+from airflow_provider_docflow.ledger.links import LineCapacity
 from tests.ledger.samples import ERP, Clock, done, key, pairs, receipt, ref, reserve, send, use, wanted
 
 
@@ -429,6 +430,55 @@ def test_adopting_registers_pairs_and_sends_nothing(ledger: Ledger, clock: Clock
     assert ledger.links.consumed(use().source) == {("1", "fulfils"): (Decimal(1), Decimal(0))}
     with pytest.raises(InvalidDocument, match="actor"):
         ledger.intents.adopt([(wanted("PR-5").__class__(key("PR-5"), "c", {}), receipt(clock))])
+
+
+def test_an_amended_document_answers_to_its_new_content(ledger: Ledger, clock: Clock) -> None:
+    ledger.links.set_capacity(use().source, [LineCapacity("1", Decimal(3))])
+    one = done(ledger, clock, uses=(use("1", "2"),))
+    clock.forward(1)
+    amended = receipt(clock, content="c2", lines={"1": "10"}, amount="7.50")
+    ledger.intents.amend(one.intent_id, amended, uses=[use("1", "3")], actor="dag/run/task")
+    (same,) = reserve(ledger, wanted(content="c2"))
+    assert (same.status, same.receipt) == ("done", amended)
+    assert reserve(ledger, wanted())[0].status == "changed"
+    assert ledger.links.consumed(use().source) == {("1", "fulfils"): (Decimal(3), Decimal(0))}
+    assert [(link.target_line, link.status) for link in ledger.links.of(ref())] == [("10", "linked")]
+    entry = ledger.documents.get(ref())
+    assert (
+        entry is not None
+        and entry.amount == Decimal("7.5")
+        and entry.state["read_at"] == clock.now.isoformat()
+    )
+    assert ledger.intents.history(key())[-1].kind == "amended"
+
+
+def test_an_amendment_beyond_what_was_approved_is_refused_and_changes_nothing(
+    ledger: Ledger, clock: Clock
+) -> None:
+    ledger.links.set_capacity(use().source, [LineCapacity("1", Decimal(3))])
+    one = done(ledger, clock, uses=(use("1", "2"),))
+    (open_one,) = reserve(ledger, wanted("PR-2"))
+    with pytest.raises(Rejected, match="at most 3"):
+        ledger.intents.amend(one.intent_id, receipt(clock, content="c2"), uses=[use("1", "4")], actor="a")
+    with pytest.raises(Rejected, match="reserved"):
+        ledger.intents.amend(open_one.intent_id, receipt(clock, content="c2"), actor="a")
+    assert reserve(ledger, wanted())[0].status == "done"
+    assert ledger.links.consumed(use().source) == {("1", "fulfils"): (Decimal(2), Decimal(0))}
+
+
+def test_a_sender_whose_request_is_over_shortens_the_settle_time(ledger: Ledger, clock: Clock) -> None:
+    (one,) = reserve(ledger, wanted(), lease=60)
+    send(ledger, one, settle=30)
+    clock.forward(2)
+    ledger.intents.set_unknown(pairs(one), "reply lost", settle_seconds=5)
+    until = clock.now + timedelta(seconds=5)
+    (two,) = reserve(ledger, wanted())
+    assert (two.status, two.send_not_before) == ("resume", until)
+    clock.forward(4)
+    ledger.intents.set_unknown(pairs(two), "not there yet", settle_seconds=5)
+    assert reserve(ledger, wanted())[0].send_not_before == until, (
+        "a probe that sent nothing starts no new time"
+    )
 
 
 def test_a_blocked_instance_is_not_written_to(ledger: Ledger, clock: Clock) -> None:

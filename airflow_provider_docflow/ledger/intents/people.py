@@ -11,7 +11,7 @@ from airflow_provider_docflow.exceptions import InvalidDocument, NotFound, Rejec
 from airflow_provider_docflow.ledger.base import ref_key, upsert
 from airflow_provider_docflow.ledger.incidents import NewIncident
 from airflow_provider_docflow.ledger.intents.rows import ACCOUNTED, FREE, chain_of, is_leased, reservation
-from airflow_provider_docflow.ledger.intents.sending import Sending
+from airflow_provider_docflow.ledger.intents.sending import Sending, entry_of_receipt
 from airflow_provider_docflow.ledger.keys import IntentKey, IntentRequest, LineUse, Receipt, Reservation
 from airflow_provider_docflow.ledger.models.writes import generation
 from airflow_provider_docflow.ledger.models.writes import receipt as receipts
@@ -157,6 +157,7 @@ class Deciding(Sending):
             values = {"body": body, "content_hash": receipt.content_hash, "at": receipt.at}
             connection.execute(update(receipts).where(receipts.c.intent_id == intent_id).values(values))
             self._update(connection, [intent_id], content_hash=receipt.content_hash)
+            self.ledger.documents.upsert([entry_of_receipt(receipt, {})], tx=connection)
             lines = {intent_id: (receipt.ref, receipt.detail.get("lines") or {})}
             self.ledger.links.link(lines, tx=connection)
             self._tell(connection, "amended", [(row, {"receipt": receipt.to_json(), "by": actor})])

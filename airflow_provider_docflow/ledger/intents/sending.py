@@ -50,24 +50,30 @@ class Sending(IntentRows):
             self.ledger.instances.writable(*{row["target_instance"] for row in rows}, tx=connection)
             now = self._now()
             ready = [row for row in rows if _may_send(row, now)]
-            groups: dict[tuple[float, bool], list[int]] = defaultdict(list)
-            for row in ready:
-                groups[row["lease_seconds"], _in_doubt(row)].append(row["id"])
-            for (lease_seconds, doubtful), ids in groups.items():
-                if deadline_seconds >= lease_seconds:
-                    raise Misconfigured(
-                        f"a send takes up to {deadline_seconds:g} s, and its lease only {lease_seconds:g} s",
-                        remedy="Give a lease that is longer than the deadline of a send.",
-                    )
-                until = now + timedelta(seconds=lease_seconds)
-                quiet = until + timedelta(seconds=max(settle_seconds, 0.0))
-                mark = {"status": "sending", "unaccounted": True, "doubtful": doubtful, "sent_at": now}
-                mark |= {"attempt": intent.c.attempt + 1, "lease_until": until, "send_not_before": quiet}
-                self._update(connection, ids, **mark, absent_count=0, first_absent_at=None)
+            shortest = min((row["lease_seconds"] for row in ready), default=None)
+            if shortest is not None and deadline_seconds >= shortest:
+                raise Misconfigured(
+                    f"a send takes up to {deadline_seconds:g} s, and its lease only {shortest:g} s",
+                    remedy="Give a lease that is longer than the deadline of a send.",
+                )
+            self._mark_sending(connection, ready, now, settle_seconds)
             self._tell(connection, "sending", [(row, {"attempt": row["attempt"] + 1}) for row in ready])
             return {row["id"] for row in ready}
 
         return self._db.write(work, tx) if pairs else set()
+
+    def _mark_sending(
+        self, connection: Connection, rows: Sequence[RowMapping], now: datetime, settle_seconds: float
+    ) -> None:
+        groups: dict[tuple[float, bool], list[int]] = defaultdict(list)
+        for row in rows:
+            groups[row["lease_seconds"], _in_doubt(row)].append(row["id"])
+        for (lease_seconds, doubtful), ids in groups.items():
+            until = now + timedelta(seconds=lease_seconds)
+            quiet = until + timedelta(seconds=max(settle_seconds, 0.0))
+            mark = {"status": "sending", "unaccounted": True, "doubtful": doubtful, "sent_at": now}
+            mark |= {"attempt": intent.c.attempt + 1, "lease_until": until, "send_not_before": quiet}
+            self._update(connection, ids, **mark, absent_count=0, first_absent_at=None)
 
     def note_absent(
         self, pairs: Sequence[Pair], *, tx: Connection | None = None
@@ -236,7 +242,7 @@ class Sending(IntentRows):
         for ids in chunks(sorted(kept)):
             for row in connection.execute(select(intent.c.id, intent.c.payload).where(intent.c.id.in_(ids))):
                 written = self._cipher.open(row.payload).get("document")
-                entries.append(_entry(kept[row.id], written if isinstance(written, dict) else {}))
+                entries.append(entry_of_receipt(kept[row.id], written if isinstance(written, dict) else {}))
         return entries
 
 
@@ -257,7 +263,7 @@ def _stays_unknown(row: RowMapping) -> bool:
     return row["status"] == "unknown" or bool(row["doubtful"])
 
 
-def _entry(one: Receipt, written: Mapping[str, Any]) -> DocumentEntry:
+def entry_of_receipt(one: Receipt, written: Mapping[str, Any]) -> DocumentEntry:
     """Return what the index learns from a receipt, and where it says nothing, from the document written."""
     party = written.get("seller_supplier_party") or written.get("buyer_customer_party") or {}
     detail = one.detail
