@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from decimal import Decimal
@@ -114,3 +116,35 @@ def test_a_killed_server_comes_back_with_what_it_had_committed(tryton_fresh):
     tryton_fresh.start()
     (row,) = tryton_fresh.rpc("model.purchase.purchase.read", [purchase], ["reference"])
     assert row["reference"] == "KEPT"
+
+
+def test_the_command_line_starts_a_server_that_stays_and_keeps_its_database(tmp_path):
+    def run(*arguments):
+        command = [sys.executable, "-m", "scripts.tryton_server", *arguments, "--home", str(tmp_path)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    def session():
+        state = json.loads((tmp_path / "tryton.json").read_text())
+        rpc = TrytonRpc(state["base_url"], state["db"])
+        rpc.login("admin", state["users"]["admin"]["password"])
+        return rpc, state
+
+    assert run("up", "--db", "works").returncode == 0
+    try:
+        rpc, state = session()
+        assert state["db"] == "works"
+        assert (tmp_path / "tryton.json").stat().st_mode & 0o077 == 0
+        rpc.create("purchase.purchase", _order(state, "STAYS"))
+        rpc.close()
+        again = run("up", "--db", "works")
+        assert again.returncode != 0 and "down" in again.stderr
+        assert run("down").stdout == "stopped\n"
+        with pytest.raises(OSError):
+            rpc.find("purchase.purchase", [], ["reference"])
+        assert run("up", "--db", "works").returncode == 0
+        rpc, _ = session()
+        assert [row["reference"] for row in rpc.find("purchase.purchase", [], ["reference"])] == ["STAYS"]
+        rpc.close()
+    finally:
+        run("down")
+    assert run("down").stdout == "was not running\n"
