@@ -11,11 +11,11 @@ from airflow_provider_docflow.approvals.coverage import Coverage
 from airflow_provider_docflow.core.mapping import check_mapping
 from airflow_provider_docflow.core.profile import Reading
 from airflow_provider_docflow.document import DocumentRef, material_hash
+from airflow_provider_docflow.hooks.changing import Changer, action_on
 from airflow_provider_docflow.hooks.handles import Handle, Outcome, Status, failed
 from airflow_provider_docflow.hooks.plans import Plan, plans_for
 from airflow_provider_docflow.hooks.system import System
 from airflow_provider_docflow.ledger.judge import liveness
-from airflow_provider_docflow.ledger.keys import IntentKey
 from airflow_provider_docflow.ledger.requests import WriteOutcome, WriteRequest
 from airflow_provider_docflow.ledger.troubles import Troubles
 
@@ -64,6 +64,7 @@ class Creator:
         self.ledger, self.system_of, self.target = ledger, system_of, target
         self.creation, self.actor = creation, actor
         self.writer = target.writer()
+        self.changer = Changer(ledger, self.writer, actor=actor)
         self.coverage = Coverage(ledger)
 
     def create(self, sources: Sequence[Handle]) -> list[Outcome]:
@@ -165,52 +166,20 @@ class Creator:
         if result.receipt is None:
             part.error = self.writer.troubles.changed(part.request, None, result.intent_id)
         elif self.creation.on_change == "amend":
-            self._amend(part, result)
+            part.result, part.status = self.changer.amend(part.request, result), "amended"
+            part.error = part.result.error
         elif self.creation.on_change == "supersede":
-            self._supersede(part, result)
+            part.request, part.result = self.changer.supersede(part.request, result)
+            part.error, part.status = part.result.error, "superseded"
         else:
             part.error = self.writer.troubles.changed(part.request, result.receipt, result.intent_id)
-
-    def _amend(self, part: _Part, result: WriteOutcome) -> None:
-        receipt = result.receipt
-        assert receipt is not None
-        done = int(receipt.detail.get("amendments", 0))
-        request = replace(
-            part.request,
-            key=replace(part.request.key, purpose=f"amend-{done + 1}"),
-            ref=receipt.ref,
-            uses=(),
-        )
-        amended = self.writer.write([request])[0]
-        if amended.error is None and amended.receipt is not None:
-            detail = {**receipt.detail, **amended.receipt.detail, "amendments": done + 1}
-            kept = replace(receipt, content_hash=part.request.content_hash, detail=detail)
-            self.ledger.intents.amend(result.intent_id, kept, uses=part.request.uses, actor=self.actor)
-        part.result, part.error, part.status = amended, amended.error, "amended"
-
-    def _supersede(self, part: _Part, result: WriteOutcome) -> None:
-        receipt = result.receipt
-        assert receipt is not None
-        old = part.request.key
-        cancel = _action(part.request, receipt.ref, "cancel")
-        cancelled = self.writer.write([cancel])[0]
-        if cancelled.error is not None:
-            part.error = cancelled.error
-            return
-        self.ledger.intents.void(result.intent_id, "superseded by changed content", actor=self.actor)
-        key = self.ledger.intents.raise_generation(
-            old, actor=self.actor, reason="superseded by changed content"
-        )
-        part.request = replace(part.request, key=key)
-        part.result = self.writer.write([part.request])[0]
-        part.error, part.status = part.result.error, "superseded"
 
     def _act(self, action: str, parts: Sequence[_Part]) -> None:
         """Take the documents one stage further, each once."""
         requests = []
         for part in parts:
             assert part.result is not None and part.result.receipt is not None
-            requests.append(_action(part.request, part.result.receipt.ref, action))
+            requests.append(action_on(part.request, part.result.receipt.ref, action))
         for part, done in zip(parts, self.writer.write(requests), strict=True):
             if done.error is not None:
                 part.error = done.error
@@ -239,27 +208,6 @@ class Creator:
             ),
             url=link_of(self.target, reading.ref if reading else ref),
         )
-
-
-def _action(request: WriteRequest, ref: DocumentRef, action: str) -> WriteRequest:
-    """Return the write that takes the created document through ``action``, once per generation."""
-    return WriteRequest(
-        key=IntentKey(
-            target_instance=request.key.target_instance,
-            target_type=request.key.target_type,
-            source_instance=request.key.source_instance,
-            source_type=request.key.source_type,
-            source_number=request.key.source_number,
-            company_code=request.key.company_code,
-            part=request.key.part,
-            purpose=action,
-            generation=request.key.generation,
-        ),
-        content_hash=action,
-        ref=ref,
-        reference=request.reference,
-        actor=request.actor,
-    )
 
 
 def link_of(system: System, ref: DocumentRef) -> str:

@@ -1,10 +1,10 @@
 """
 After the ledger was restored from a backup: read back what was written since, before anything is written.
 
-What the restored ledger knows as under way is probed and gets its receipt if it landed. What it does not know
-at all is found by the probe that precedes every first write, because a key comes from the business alone: that
-is sure where every creation's probe is ``native`` or ``unique``. An instance with another product stays blocked
-until a person has looked.
+What the restored ledger knows as under way is probed and gets its receipt if it landed. What it does not
+know at all is found by the probe that precedes every first write, because a key comes from the business
+alone: that is sure where every creation's probe is ``native`` or ``unique``. An instance of another product
+stays blocked until a person has looked.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Recovered:
     """What was found in one instance.
 
     :param found: writes that had landed and have their receipt again.
-    :param foreign: documents changed since the last receipt that no receipt names; -1 if they cannot be listed.
+    :param foreign: documents changed since the last receipt that no receipt names; -1: they cannot be listed.
     :param undecided: writes whose outcome is still unknown.
     :param open: whether writing is allowed again.
     """

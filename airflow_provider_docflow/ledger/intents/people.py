@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, update
@@ -130,6 +130,7 @@ class Deciding(Sending):
         receipt: Receipt,
         *,
         uses: Sequence[LineUse] = (),
+        payload: Mapping[str, Any] | None = None,
         actor: str,
         tx: Connection | None = None,
     ) -> None:
@@ -137,6 +138,7 @@ class Deciding(Sending):
 
         :param receipt: with the hash of the content that the document has now.
         :param uses: what it consumes of other documents' lines now.
+        :param payload: what it would be written from now; None leaves the first one.
         :raises NotFound: there is no such intent.
         :raises Rejected: it has no receipt, or the lines do not allow the new uses.
         """
@@ -156,7 +158,10 @@ class Deciding(Sending):
             body = self._cipher.seal(receipt.to_json())
             values = {"body": body, "content_hash": receipt.content_hash, "at": receipt.at}
             connection.execute(update(receipts).where(receipts.c.intent_id == intent_id).values(values))
-            self._update(connection, [intent_id], content_hash=receipt.content_hash)
+            changed: dict[str, Any] = {"content_hash": receipt.content_hash}
+            if payload is not None:
+                changed["payload"] = self._cipher.seal(dict(payload))
+            self._update(connection, [intent_id], **changed)
             self.ledger.documents.upsert([entry_of_receipt(receipt, {})], tx=connection)
             lines = {intent_id: (receipt.ref, receipt.detail.get("lines") or {})}
             self.ledger.links.link(lines, tx=connection)
