@@ -182,7 +182,7 @@ def test_spoilt_replies(world: World, truth: Truth, enter: Entered, fault: str) 
     for method in (f"{ORDERS}.create", f"{ORDERS}.confirm"):
         truth.fault(fault, method, seconds=0.6 if fault == "late_commit" else 0.0)
     for step in range(8):
-        with world.open(ahead=LATER * step) as session:
+        with world.open(ahead=LATER * step, real=True) as session:
             outcome = session.create(sources, until="confirmed")[0]
         if outcome.good:
             break
