@@ -84,24 +84,25 @@ def in_companies(
                 sent = yield from send(site, company, [(items[n], values) for n, values in good])
             except exc.DocflowError as error:
                 for n in places:
-                    results[n] = _about(error, items[n])
+                    results[n] = _about(site, error, items[n])
                 continue
             for n, outcome in zip((n for n, _ in good), sent, strict=True):
-                results[n] = _about(outcome, items[n])
+                results[n] = _about(site, outcome, items[n])
             for n, values in zip(places, prepared, strict=True):
                 if isinstance(values, exc.DocflowError):
-                    results[n] = values
+                    results[n] = _about(site, values, items[n])
         return [result for result in results if result is not None]
 
     return run
 
 
-def _about(outcome: WriteResult, item: WriteItem) -> WriteResult:
-    """Name the document in an error that came for its whole batch."""
+def _about(site: Site, outcome: WriteResult, item: WriteItem) -> WriteResult:
+    """Name the document in an error that came for its whole batch, and the connection in one of ours."""
     if isinstance(outcome, Written):
         return outcome
     number = document_in(item).id or item.reference
-    return type(outcome)(outcome.message, **{**outcome.attrs(), "document": number})
+    attrs = {"system": site.conn_id, **outcome.attrs(), "document": number}
+    return type(outcome)(outcome.message, **attrs)
 
 
 def creator(kind: Kind, prepare: Prepare) -> Write:

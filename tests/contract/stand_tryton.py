@@ -1,0 +1,160 @@
+"""A real Tryton behind a gateway that loses, delays and spoils what goes through it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from airflow_provider_docflow.core.profile import Reading, WriteItem
+from airflow_provider_docflow.core.site import Site
+from airflow_provider_docflow.document import Document, DocumentRef
+from airflow_provider_docflow.hooks.doors import Door
+from airflow_provider_docflow.systems.tryton import PROFILE
+from scripts.tryton_server import TrytonUnavailable
+from tests.contract.gateway import Gateway
+from tests.contract.stands import RETRY_AFTER, Factory, Stand, plain_document
+from tests.rigs.locks import missing
+from tests.rigs.processes import ServerDied
+from tests.rigs.tryton import TrytonRig
+
+TYPE, MODEL = "purchase_order", "purchase.purchase"
+MARKS = [pytest.mark.system]
+_CREATE = b'"model.purchase.purchase.create"'
+
+
+def _stand(*, rest: bool) -> Factory:
+    @contextmanager
+    def factory(request: pytest.FixtureRequest) -> Iterator[Stand]:
+        try:
+            rig = TrytonRig()
+        except (TrytonUnavailable, ServerDied) as error:
+            missing(f"no Tryton here: {error}")
+        gateway = Gateway(rig.base_url)
+        try:
+            _furnish(rig)
+            yield _over(rig, gateway, _site(rig, gateway, rest=rest))
+        finally:
+            gateway.close()
+            rig.stop()
+
+    return factory
+
+
+def _furnish(rig: TrytonRig) -> None:
+    """Add the company of the contract's documents, and a product that nobody may buy."""
+    (party,) = rig.rpc("model.party.party.create", [{"name": "Contract Works Ltd", "code": "C1"}])
+    company = {"party": party, "currency": rig.seed["currencies"]["USD"]}
+    made = rig.rpc("model.company.company.create", [company])
+    for login in ("admin", "buyer"):
+        rig.rpc("model.res.user.write", [rig.users[login]["id"]], {"companies": [["add", made]]})
+    (product,) = rig.find("product.product", [["code", "=", "P-119"]], ["template"])
+    rig.rpc("model.product.template.write", [product["template"]], {"purchasable": False})
+
+
+def _site(rig: TrytonRig, gateway: Gateway, *, rest: bool) -> Site:
+    user = rig.users["buyer"]
+    site = Site(
+        profile=PROFILE,
+        conn_id="erp_conn",
+        base_url=gateway.base_url,
+        username="buyer",
+        password=user["password"],
+        database=rig.db,
+        settings={"api_key": user["key"]} if rest else {},
+    )
+    with Door(site) as door:
+        return replace(site, instance=door.run(PROFILE.instance(site)))
+
+
+def _over(rig: TrytonRig, gateway: Gateway, site: Site) -> Stand:
+    rest = "api_key" in site.settings
+
+    def count(item: WriteItem) -> int:
+        return len(rig.find(MODEL, [["reference", "like", f"%{item.mark}%"]], ["id"]))
+
+    def edit(ref: DocumentRef) -> None:
+        rig.rpc(f"model.{MODEL}.write", [int(ref.internal_id)], {"comment": "changed by a person"})
+
+    def expire() -> None:
+        # Tryton ends the sessions of a user whose password is written, be it the same one.
+        user = rig.users["buyer"]
+        rig.rpc("model.res.user.write", [user["id"]], {"password": user["password"]})
+
+    stand = Stand(
+        site=site,
+        document_type=TYPE,
+        count=count,
+        edit=edit,
+        missing=DocumentRef(site.instance, "C1", TYPE, "99999999"),
+        faults=_faults(gateway),
+        without={},
+        bad=lambda: stand.item(),
+        calm=gateway.calm,
+        wait=lambda seconds: gateway.settle(),
+        settle=gateway.settle,
+        log=lambda: [_line(*entry) for entry in gateway.log],
+        forget=gateway.log.clear,
+        mark_room=140,
+        expire=None if rest else expire,
+        logins=None if rest else lambda: sum(b'"common.db.login"' in body for _, _, body in gateway.log),
+        lacks={"login": "small reads go under the key, without a login"} if rest else {},
+        refused=replace(site, username="boss", password="wrong-word-77e1", settings={}),
+        secrets=(site.password, rig.users["buyer"]["key"], "wrong-word-77e1"),
+        actions={"submit": "submitted", "confirm": "active"},
+        endings={"cancel": "cancelled"},
+        spread=105,
+        document=_document,
+        same=_same,
+    )
+    stand.bad = lambda: _not_for_sale(stand)
+    return stand
+
+
+def _document(number: str) -> Document:
+    document = plain_document(TYPE, number, issue_date=date.today(), due_date=None)
+    lines = tuple(line.model_copy(update={"unit_code": "Unit"}) for line in document.lines)
+    return document.model_copy(update={"lines": lines})
+
+
+def _not_for_sale(stand: Stand) -> WriteItem:
+    item = stand.item()
+    assert item.document is not None
+    lines = tuple(line.model_copy(update={"item_id": "P-119"}) for line in item.document.lines)
+    return replace(item, document=item.document.model_copy(update={"lines": lines}))
+
+
+def _same(reading: Reading, document: Document) -> bool:
+    """Compare everything but the ids of the lines, which are Tryton's own."""
+    fields = ("item_id", "description", "quantity", "unit_code", "price_amount", "line_extension_amount")
+    found = reading.document
+    return (
+        found is not None
+        and [tuple(getattr(line, name) for name in fields) for line in found.lines]
+        == [tuple(getattr(line, name) for name in fields) for line in document.lines]
+        and found.issue_date == document.issue_date
+    )
+
+
+def _faults(gateway: Gateway) -> dict[str, Callable[[], None]]:
+    def put(fault: str, seconds: float = 0.0) -> Callable[[], None]:
+        return lambda: gateway.put(_CREATE, fault, seconds)
+
+    same = ("cut", "reply_lost", "error_before", "error_after", "rate_limited", "malformed")
+    return {
+        **{fault: put(fault) for fault in same},
+        "rate_limited_with_retry_after": put("rate_limited", RETRY_AFTER),
+        "late_commit": put("late_commit", 0.9),
+    }
+
+
+def _line(method: str, path: str, body: bytes) -> str:
+    return f"{method} {path.partition('?')[0]} {json.loads(body)['method'] if body else ''}"
+
+
+STANDS: dict[str, Any] = {"tryton": _stand(rest=False), "tryton with a key": _stand(rest=True)}
