@@ -27,11 +27,14 @@ from airflow_provider_docflow.systems.dingtalk.wire import about, api, milliseco
 
 LIST = "/v1.0/workflow/processes/instanceIds/query"
 PAGE = 20
-WINDOW = timedelta(days=120)
+WINDOW = timedelta(days=119)
+"""A day less than DingTalk takes: an end that is left to its clock may lie later than ours."""
+
 REACH = timedelta(days=365)
 MOST_IDS = 10_000
-OVERLAP = timedelta(minutes=5)
-"""A change feed looks back this far again: an instance may show in the list later than it was created."""
+OVERLAP = timedelta(minutes=10)
+"""A change feed looks back this far again: an instance may show in the list later than it was created,
+and DingTalk's clock may be behind ours."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ def search(site: Site, document_type: str, query: Query, position: str | None) -
     """List documents by the moment of their creation, then read each.
 
     ``issued_from`` and ``issued_to`` are compared with the form's own date; the span of creation is theirs,
-    widened by ``listing_margin_days``. Without any bound it is the last 120 days. ``raw`` takes
+    widened by ``listing_margin_days``. Without any bound it is the last 119 days. ``raw`` takes
     ``created_from`` and ``created_to`` (ISO instants), ``user_ids`` and ``statuses`` as DingTalk has them.
 
     :raises Unsupported: ``changed_since``, which DingTalk cannot be asked for.
@@ -130,9 +133,10 @@ def search(site: Site, document_type: str, query: Query, position: str | None) -
         )
     at = Position.read(position) if position else Position.over(*_span(site, query))
     users = [str(user) for user in query.raw.get("user_ids") or ()]
-    ids, following = yield from list_ids(
-        site, form, at, users=users, statuses=list(query.raw.get("statuses") or ())
-    )
+    statuses = list(query.raw.get("statuses") or ())
+    until = _until(site, query)
+    open_end = until is None or until >= now()
+    ids, following = yield from list_ids(site, form, at, users=users, statuses=statuses, open_end=open_end)
     readings = yield from _created(site, form, ids)
     wanted = tuple(reading for reading in readings if _matches(reading, query))
     return Page(readings=wanted, next=None if following is None else following.text())
@@ -150,15 +154,23 @@ def _created(site: Site, form: Form, ids: Sequence[str]) -> Exchange[list[Readin
 
 
 def _span(site: Site, query: Query) -> tuple[datetime, datetime]:
-    start, end = _instant(site, query, "created_from"), _instant(site, query, "created_to")
-    margin = timedelta(days=int(site.setting("listing_margin_days", 31)))
-    if start is None and end is None:
-        if query.issued_from:
-            start = datetime.combine(query.issued_from, time.min, site.time_zone).astimezone(UTC) - margin
-        if query.issued_to:
-            end = datetime.combine(query.issued_to, time.max, site.time_zone).astimezone(UTC) + margin
+    start, end = _instant(site, query, "created_from"), _until(site, query)
+    if start is None and query.issued_from and _instant(site, query, "created_to") is None:
+        start = datetime.combine(query.issued_from, time.min, site.time_zone).astimezone(UTC) - _margin(site)
     end = min(end or now(), now())
     return reachable(site, min(start or end - WINDOW, end)), end
+
+
+def _until(site: Site, query: Query) -> datetime | None:
+    """Return where a listing ends by creation; None if the query does not say."""
+    end = _instant(site, query, "created_to")
+    if end is None and query.issued_to and _instant(site, query, "created_from") is None:
+        end = datetime.combine(query.issued_to, time.max, site.time_zone).astimezone(UTC) + _margin(site)
+    return end
+
+
+def _margin(site: Site) -> timedelta:
+    return timedelta(days=int(site.setting("listing_margin_days", 31)))
 
 
 def reachable(site: Site, start: datetime) -> datetime:
@@ -203,7 +215,7 @@ def changes(site: Site, document_type: str, cursor: str) -> Exchange[Changes]:
     """Return instances created since a cursor, without reading them: new documents, and the instances by
     which approved ones are modified or revoked (reading such an id gives the document it belongs to).
 
-    Decisions on older instances do not show here: DingTalk lists by creation. An empty cursor begins 120 days
+    Decisions on older instances do not show here: DingTalk lists by creation. An empty cursor begins 119 days
     back. References may repeat; their numbers are empty until they are read.
     """
     form = form_of(site, document_type)
@@ -212,7 +224,7 @@ def changes(site: Site, document_type: str, cursor: str) -> Exchange[Changes]:
     if cursor and at.token == 0 and at.end == at.last:
         start = reachable(site, datetime.fromtimestamp(at.start / 1000, UTC))
         at = Position.over(start, max(end, start))
-    ids, following = yield from list_ids(site, form, at)
+    ids, following = yield from list_ids(site, form, at, open_end=True)
     refs = tuple(
         DocumentRef(site.known_instance, "", DocumentType(form.document_type), instance_id)
         for instance_id in ids

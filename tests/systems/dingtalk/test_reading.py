@@ -172,6 +172,21 @@ def test_a_long_span_is_walked_in_windows_that_dingtalk_takes(desk: Desk) -> Non
     assert [reading.ref.number for reading in recent] == ["PR-1"]
 
 
+def test_an_approval_of_a_clock_ahead_of_ours_is_listed(desk: Desk) -> None:
+    desk.sandbox.advance(240)
+    (ref,) = desk.submit()
+    assert KIND.changes is not None
+    for query in (Query(), Query(issued_to=datetime.now(UTC).date())):
+        found = desk.run(search_all(desk.site, KIND, query))
+        assert [reading.ref.internal_id for reading in found] == [ref.internal_id]
+    first = desk.run(KIND.changes(desk.site, ""))
+    again = desk.run(KIND.changes(desk.site, first.cursor))
+    assert [found.internal_id for found in first.refs] == [ref.internal_id]
+    assert [found.internal_id for found in again.refs] == [ref.internal_id]
+    raw = {"created_to": datetime.now(UTC).isoformat()}
+    assert desk.run(search_all(desk.site, KIND, Query(raw=raw))) == []
+
+
 def test_what_cannot_be_listed_is_refused(desk: Desk) -> None:
     old = {"created_from": (datetime.now(UTC) - timedelta(days=400)).isoformat()}
     with pytest.raises(exc.Unsupported, match="365 days"):
