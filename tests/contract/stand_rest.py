@@ -70,7 +70,8 @@ def _over(sandbox: Sandbox, site: Site) -> Stand:
         mark_room=60,
         refused=replace(site, settings={**site.settings, "api_key": "wrong-key-77e1"}),
         secrets=(KEY, "wrong-key-77e1"),
-        actions={"submit": "submitted", "cancel": "cancelled"},
+        actions={"submit": "submitted", "confirm": "active", "post": "closed"},
+        endings={"cancel": "cancelled"},
         spread=105,
     )
     stand.bad = lambda: _of_another_company(stand)

@@ -148,7 +148,8 @@ def _over(
         log=lambda: [line for line in lines if not line.startswith(("SET ", "PRAGMA "))],
         forget=lines.clear,
         mark_room=64,
-        actions={"submit": "submitted", "cancel": "cancelled"},
+        actions={"submit": "submitted", "confirm": "active", "pay": "closed"},
+        endings={"cancel": "cancelled"},
         spread=205,
         http=False,
     )

@@ -67,10 +67,12 @@ class Stand:
     :param refused: a site that the system does not let in; None where everybody is.
     :param secrets: texts that no error, log or repr may show.
     :param mark_room: characters that the system keeps of a mark.
-    :param actions: an action → the word of the lifecycle after it.
+    :param actions: an action → the word of the lifecycle after it, one after the other on one document.
+    :param endings: the same for actions that need a document of their own. Every action is in one of the two.
+    :param arguments: an action → the arguments that it needs.
     :param spread: documents for the test of paging: more than one page.
     :param same: tell whether the document read is the one written.
-    :param lacks: what the product does not have at all, and why: ``changes``.
+    :param lacks: what the product does not have, and why; without a change feed that is ``changes``.
     """
 
     site: Site
@@ -93,6 +95,8 @@ class Stand:
     refused: Site | None = None
     secrets: tuple[str, ...] = ()
     actions: Mapping[str, str] = field(default_factory=dict)
+    endings: Mapping[str, str] = field(default_factory=dict)
+    arguments: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     spread: int = 25
     document: Callable[[str], Document] = lambda number: plain_document("purchase_order", number)
     same: Callable[[Reading, Document], bool] = lambda reading, document: says_the_same(reading, document)

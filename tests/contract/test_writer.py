@@ -22,6 +22,7 @@ from tests.contract.stands import Stand
 
 _SERIAL = itertools.count(1)
 LANDED = ("written", "found", "existing")
+NEVER_LANDED = ("cut", "error_before")
 A_LEASE = 300.0
 
 
@@ -82,19 +83,34 @@ def test_retries_end_with_one_document(clerk: Clerk, subtests: pytest.Subtests) 
             clerk.stand.calm()
             request = clerk.request()
             put_in_force()
-            outcome = _until_landed(clerk, request)
+            outcome = _until_landed(clerk, request, fault)
             clerk.stand.settle()
+            if outcome is None:
+                (held,) = clerk.write([request])
+                assert held.error is not None and held.error.incident
+                assert clerk.count(request) == 0
+                continue
             assert clerk.count(request) == 1
             (again,) = clerk.write([request])
             assert again.status == "existing" and again.receipt == outcome.receipt
             assert clerk.count(request) == 1
 
 
-def _until_landed(clerk: Clerk, request: WriteRequest) -> WriteOutcome:
+def _until_landed(clerk: Clerk, request: WriteRequest, fault: str) -> WriteOutcome | None:
+    """Write as a task and its retries do; None where a person has to decide and nothing was sent again."""
+    create = clerk.stand.site.profile.write(clerk.stand.document_type, "create")
+    at_most_once = create.probe.guarantee == "guarantee.at_most_once_or_incident"
+    in_doubt = False
     for _ in range(6):
         (outcome,) = clerk.write([request])
         if outcome.status in LANDED:
+            assert not (at_most_once and in_doubt and outcome.status == "written"), "a second send on a guess"
             return outcome
+        assert outcome.error is not None
+        in_doubt |= outcome.error.landed == "unknown"
+        if outcome.error.incident:
+            assert at_most_once and fault in NEVER_LANDED, outcome.error
+            return None
         assert isinstance(outcome.error, exc.TransientError), outcome.error
         clerk.wait(A_LEASE)
     raise AssertionError(f"six tries and no document: {outcome.error}")
