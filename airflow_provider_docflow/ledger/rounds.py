@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.ledger.requests import WriteOutcome, WriteRequest, is_unknown, wait_of
 
+FIRST_PAUSE = 0.25
+"""Seconds; doubled each round, because a system that fails at once may need to be left alone."""
+
 Wave = Callable[[Sequence[WriteRequest]], list[WriteOutcome]]
 
 
@@ -35,14 +38,15 @@ class Rounds:
             before, late = len(late), _late(outcomes)
 
     def _settle(self, requests: Sequence[WriteRequest], outcomes: list[WriteOutcome]) -> None:
-        left = self.patience
+        left, pause = self.patience, FIRST_PAUSE
         while left > 0:
             open_at = [n for n, outcome in enumerate(outcomes) if is_unknown(outcome)]
             if not open_at:
                 return
-            wait = max(wait_of(outcomes[n]) for n in open_at)
+            wait = max(pause, *(wait_of(outcomes[n]) for n in open_at))
             if wait > left:
                 return
+            pause *= 2
             self.sleep(wait)
             left -= wait
             self._again(requests, outcomes, open_at)
