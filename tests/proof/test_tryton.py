@@ -195,3 +195,163 @@ def test_spoilt_replies(world: World, truth: Truth, enter: Entered, fault: str) 
     assert len(truth.of(number)) == 1
     assert truth.states(number)[0] in ("confirmed", "processing")
     assert incidents == []
+
+
+def _lost_create(world: World, truth: Truth, enter: Entered, number: str) -> list[Handle]:
+    """An order that Tryton has, and of which the worker died without knowing."""
+    sources = enter(number)
+    trap = {"at": "sent", "match": STEPS["create"][0], "do": KILL}
+    Child(world, "create", sources, trap).killed()
+    truth.quiet()
+    assert len(truth.of(number)) == 1
+    return sources
+
+
+def _again(world: World, sources: list[Handle], **options: Any) -> tuple[Any, list[tuple[str, str]]]:
+    with world.open(ahead=LATER) as session:
+        return session.create(sources, **options)[0], session.incidents()
+
+
+@failure_case(
+    "Tryton: somebody overwrites the reference with the mark",
+    does="the worker dies after the create was sent; a person writes another reference into the order.",
+    expected="the order is found by the mark in its description",
+    shows="the mark stands in two places",
+)
+def test_an_edited_reference(world: World, truth: Truth, enter: Entered) -> None:
+    number = "PR-T-edited"
+    sources = _lost_create(world, truth, enter, number)
+    (order,) = truth.of(number)
+    truth.rig.rpc(f"model.{ORDERS}.write", [order["id"]], {"reference": "our own words"})
+
+    outcome, incidents = _again(world, sources)
+
+    assert (outcome.status, incidents) == ("found", [])
+    assert outcome.handle.ref.internal_id == str(order["id"])
+
+
+@failure_case(
+    "Tryton: somebody wipes the mark in both places",
+    does="the worker dies after the create was sent; a person empties reference and description.",
+    expected="an incident write.suspect that names the order; nothing is sent",
+    shows="what looks the same without the mark is a person's to judge",
+)
+def test_a_wiped_mark(world: World, truth: Truth, enter: Entered) -> None:
+    number = "PR-T-wiped"
+    sources = _lost_create(world, truth, enter, number)
+    (order,) = truth.of(number)
+    truth.rig.rpc(f"model.{ORDERS}.write", [order["id"]], {"reference": "", "description": ""})
+    before = truth.sends(f"{ORDERS}.create")
+
+    outcome, incidents = _again(world, sources)
+
+    assert (outcome.error["code"], incidents) == ("write.suspect", [("write.suspect", number)])
+    assert truth.sends(f"{ORDERS}.create") == before
+
+
+@failure_case(
+    "Tryton: somebody copies the order",
+    does="the worker dies after the create was sent; a person presses Copy; the flow runs again.",
+    expected="an incident write.found_twice; nothing is sent",
+    shows="Tryton's copy keeps the mark, and two marked orders stop the flow",
+)
+def test_a_copy(world: World, truth: Truth, enter: Entered) -> None:
+    number = "PR-T-copied"
+    sources = _lost_create(world, truth, enter, number)
+    truth.rig.rpc(f"model.{ORDERS}.copy", [truth.of(number)[0]["id"]], {})
+    before = truth.sends(f"{ORDERS}.create")
+
+    outcome, incidents = _again(world, sources)
+
+    assert (outcome.error["code"], incidents) == ("write.found_twice", [("write.found_twice", number)])
+    assert truth.sends(f"{ORDERS}.create") == before
+
+
+@failure_case(
+    "Tryton: somebody deletes the order",
+    does="docflow writes the order; a person cancels and deletes it in Tryton; the task is cleared and runs twice.",
+    expected="an incident target.deleted; no second order",
+    shows="a deleted document is not created again by itself",
+)
+def test_deleted(world: World, truth: Truth, enter: Entered) -> None:
+    number = "PR-T-deleted"
+    sources = enter(number)
+    with world.open() as session:
+        assert session.create(sources)[0].status == "written"
+        (order,) = truth.of(number)
+        truth.press(ORDERS, "cancel", order)
+        truth.rig.rpc(f"model.{ORDERS}.delete", [order["id"]])
+        again = [session.create(sources)[0] for _ in range(2)]
+        incidents = session.incidents()
+
+    assert [one.error["code"] for one in again] == ["target.deleted"] * 2
+    assert (truth.of(number), incidents) == ([], [("target.deleted", number)])
+
+
+@failure_case(
+    "Tryton: somebody sets a submitted order back to draft",
+    does="docflow submits the order; a person presses Draft; the task is cleared and runs again.",
+    expected="an incident target.undone; the order stays a draft",
+    shows="a step that was taken back is not taken again by itself",
+)
+def test_back_to_draft(world: World, truth: Truth, enter: Entered) -> None:
+    number = "PR-T-draft"
+    sources = enter(number)
+    with world.open() as session:
+        assert session.create(sources, until="submitted")[0].status == "written"
+        truth.press(ORDERS, "draft", truth.of(number)[0])
+        again = session.create(sources, until="submitted")[0]
+        incidents = session.incidents()
+
+    assert (again.error["code"], incidents) == ("target.undone", [("target.undone", number)])
+    assert truth.states(number) == ["draft"]
+
+
+@failure_case(
+    "Tryton: the same number in two companies",
+    does="two requisitions with one number, of Tryton's two companies, written in one batch, twice.",
+    expected="two orders, each in its own company",
+    shows="the right company each",
+)
+def test_two_companies(world: World, truth: Truth) -> None:
+    number = "PR-T-companies"
+    with world.open() as session:
+        documents = (truth.requisition(number, company_code=code) for code in truth.companies[:2])
+        sources = session.enter(*documents)
+        first, second = session.create(sources), session.create(sources)
+
+    found = truth.rig.find(ORDERS, [["reference", "like", f"{number} [%"]], ["company.party.code"])
+    assert sorted(one["company."]["party."]["code"] for one in found) == sorted(truth.companies[:2])
+    assert [one.status for one in (*first, *second)] == ["written", "written", "existing", "existing"]
+
+
+@failure_case(
+    "Tryton: the reading after a refused press fails",
+    does="Tryton confirms the order and reports an error of the work after it; the reading that would show it "
+    "fails too; then the flow runs again.",
+    expected="an unknown outcome, never “not landed”; the second run finds the order confirmed",
+    shows="what was read in vain proves nothing",
+)
+def test_a_press_whose_reading_fails(world: World, truth: Truth, enter: Entered) -> None:
+    number = "PR-T-blind"
+    sources = enter(number)
+    with world.open() as session:
+        session.create(sources, until="submitted")
+    refusal = {"id": 0, "error": ["UserError", ["the worker failed", ""]]}
+    truth.fault("error_in_200", f"{ORDERS}.confirm", commit=True, reply=refusal)
+    (order,) = truth.of(number)
+    # The third search after here is the one that follows the press: read, read of the button's state, look.
+    with world.open(real=True) as session:
+        session.trap.at, session.trap.match = "sent", STEPS["confirm"][0]
+        session.trap.do = lambda: truth.gate.fault(
+            FaultRule("error_before", body=f'"model.{ORDERS}.search_read"', times=3)
+        )
+        first = session.create(sources, until="confirmed")[0]
+    truth.gate.clear_faults()
+    last, incidents = _again(world, sources, until="confirmed")
+
+    assert first.error["type"] == "UnknownOutcome", first
+    assert last.status == "existing", last
+    assert truth.states(number)[0] in ("confirmed", "processing")
+    assert (len(truth.of(number)), incidents) == (1, [])
+    assert order["state"] == "quotation"

@@ -32,13 +32,13 @@ class Trap:
     :param at: the moment; empty for every moment.
     :param match: text in the request line or body, or in the SQL.
     :param nth: which of the matching moments, counted from 1.
-    :param do: the signal, or ``die`` for :class:`SimulatedDeath`, or ``note`` for nothing.
+    :param do: the signal, or ``die`` for :class:`SimulatedDeath`, ``note`` for nothing, or what to call.
     """
 
     at: str = ""
     match: str = ""
     nth: int = 1
-    do: int | str = "note"
+    do: int | str | Callable[[], Any] = "note"
     seen: int = 0
     log: list[str] = field(default_factory=list)
 
@@ -54,6 +54,8 @@ class Trap:
             raise SimulatedDeath(f"{moment} {line[:80]}")
         if isinstance(self.do, int):
             os.kill(os.getpid(), self.do)
+        elif callable(self.do):
+            self.do()
 
 
 class Wire(httpx2.HTTPTransport):

@@ -109,18 +109,29 @@ class _Press:
             yield from rpc(site, f"model.{self.kind.model}.{self.name}", ids, context=stamped, writes=True)
         except exc.PermanentError as error:
             # The error may come from work that Tryton does after it has committed the press itself.
-            domain = [["id", "in", ids]]
-            now = yield from rows(site, self.kind.model, domain, ("state",))
+            now = yield from self._states(site, ids, error)
             if len(now) == len(ids) and all(row["state"] in self.after for row in now):
                 return
             raise (yield from self._explained(site, chosen, error)) from error
+
+    def _states(self, site: Site, ids: list[int], error: exc.DocflowError) -> Exchange[list[Row]]:
+        """Read what a refused press may have done all the same; nobody knows when that fails."""
+        try:
+            return (yield from rows(site, self.kind.model, [["id", "in", ids]], ("state",)))
+        except exc.DocflowError as blind:
+            raise exc.UnknownOutcome(
+                f"Tryton refused ({error.message}), and its state cannot be read.", **blind.attrs()
+            ) from error
 
     def _explained(
         self, site: Site, chosen: Sequence[Row], error: exc.DocflowError
     ) -> Exchange[exc.DocflowError]:
         if self.explain is None or len(chosen) > 1:
             return error
-        return (yield from self.explain(site, chosen, error))
+        try:
+            return (yield from self.explain(site, chosen, error))
+        except exc.DocflowError:
+            return error
 
     def _wrong_state(self, site: Site, row: Row) -> exc.Rejected:
         allowed = " or ".join(self.before)
