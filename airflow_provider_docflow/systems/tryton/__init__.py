@@ -24,7 +24,7 @@ second marked document.
 *Refusals*: Tryton names no reason by code; every refusal is a ``UserError``. A closed period is found by
 looking at the periods. Warnings are never answered: a person does that, in Tryton.
 
-Figures in DESIGN words: a price has as many decimals as Tryton's ``price_decimal`` (default 4), quantities
+*Figures*: a price has as many decimals as Tryton's ``price_decimal`` (default 4), quantities
 are binary floats there and refused where they would not read back; Tryton rounds a half to the even cent,
 which is checked before anything is sent.
 """

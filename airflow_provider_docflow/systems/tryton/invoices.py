@@ -119,7 +119,12 @@ def _explain(site: Site, chosen: Sequence[Row], error: exc.DocflowError) -> Exch
     states = ", ".join(f"{period['name']} is {period['state']}" for period in periods) or "there is none"
     return exc.PeriodClosed(
         f"no open period holds {day}: {states}.",
-        **{**error.attrs(), "field": "posting_date", "document": row.get("number") or str(row["id"])},
+        **{
+            **error.attrs(),
+            "field": "posting_date",
+            "remedy": "Open the period in Tryton, or give the invoice a posting date in an open one.",
+            "document": row.get("number") or str(row["id"]),
+        },
     )
 
 

@@ -10,6 +10,7 @@ import httpx2
 import pytest
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.exchange import TokenWanted
 from airflow_provider_docflow.core.profile import WriteItem
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import Document
@@ -100,7 +101,7 @@ def test_an_expired_session_is_renewed_once(site_of: Callable[..., Site], make: 
     talk = Talk(site_of("clerk"))
     ref = talk.create(make()).ref
     with Door(talk.site, tokens=talk.tokens) as door:
-        token = door.perform(wire.call.__globals__["TokenWanted"]())
+        token = door.perform(TokenWanted())
         body = {"id": 1, "method": "common.db.logout", "params": []}
         request = talk.site.request("POST", "/{database}/rpc/", json=body, database=talk.site.database)
         door.perform(wire.sign(request, token, talk.site))

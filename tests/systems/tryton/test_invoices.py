@@ -83,6 +83,7 @@ def test_a_closed_period_parks_the_invoice_and_not_its_batch(clerk: Talk, make: 
     closed = results[1]
     assert closed.field == "posting_date"
     assert "2019-05-01" in closed.message
+    assert "period" in closed.remedy
     assert closed.system == "erp_clerk"
     states = [str(clerk.read(ref).state.lifecycle) for ref in refs]
     assert states == ["active", "draft", "active"]
