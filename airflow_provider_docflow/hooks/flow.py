@@ -30,7 +30,7 @@ class Flow:
     ) -> list[Outcome]:
         """Return what ``source`` points to: numbers, outputs of other operators, batches, or lists of these.
 
-        Documents that came to nothing upstream are left out; numbers that cannot be found are failed outcomes.
+        Documents that came to nothing upstream are left out; numbers that cannot be found are failures.
 
         :raises Misconfigured: it is none of these.
         """
@@ -52,14 +52,16 @@ class Flow:
         )
 
     def _mapping(self, source: Mapping[str, Any]) -> list[Outcome]:
-        if "batch" in source:
-            outcomes = self.unpack(str(source["batch"]))
-        elif "status" in source:
-            outcomes = [Outcome.from_json(source)]
-        else:
-            handle = Handle.from_json(source)
-            outcomes = [Outcome(status="read", source=handle.ref.number, handle=handle)]
-        return [outcome for outcome in outcomes if outcome.good and outcome.handle is not None]
+        return [outcome for outcome in self.told(source) if outcome.good and outcome.handle is not None]
+
+    def told(self, output: Mapping[str, Any]) -> list[Outcome]:
+        """Return every outcome in an operator's output, of documents that came to nothing too."""
+        if "batch" in output:
+            return self.unpack(str(output["batch"]))
+        if "status" in output:
+            return [Outcome.from_json(output)]
+        handle = Handle.from_json(output)
+        return [Outcome(status="read", source=handle.ref.number, handle=handle)]
 
     def _numbers(
         self, numbers: Sequence[str], conn_id: str, document_type: str, company_code: str

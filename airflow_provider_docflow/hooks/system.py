@@ -50,6 +50,11 @@ class System:
         return self._site.conn_id
 
     @property
+    def address(self) -> Site:
+        """The site as the connection has it, for what is not written to a tenant, such as a group's robot."""
+        return self._site
+
+    @property
     def site(self) -> Site:
         """The site, with the instance that the system says it is.
 

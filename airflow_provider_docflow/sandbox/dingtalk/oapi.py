@@ -44,9 +44,14 @@ class Oapi:
         self._store, self._clock, self._identity = store, clock, identity
         store.create(SCHEMA)
 
-    def register_robot(self, token: str, secret: str = "", keywords: list[str] | None = None) -> None:
-        """Enter a group robot; with ``secret`` it wants signatures, with ``keywords`` one of them."""
-        body = {"secret": secret, "keywords": keywords or [], "muted_until": 0}
+    def register_robot(
+        self, token: str, secret: str = "", keywords: list[str] | None = None, per_minute: int = 20
+    ) -> None:
+        """Enter a group robot; with ``secret`` it wants signatures, with ``keywords`` one of them.
+
+        :param per_minute: the vendor's limit is 20.
+        """
+        body = {"secret": secret, "keywords": keywords or [], "per_minute": per_minute, "muted_until": 0}
         self._store.execute("INSERT OR REPLACE INTO dingtalk_robot VALUES (?, ?)", (token, dumps(body)))
 
     def messages(self, channel: str = "") -> list[dict[str, Any]]:
@@ -101,7 +106,7 @@ class Oapi:
         sql = "SELECT count(*) FROM dingtalk_message WHERE channel = 'robot' AND receiver = ? AND at > ?"
         if now < robot["muted_until"]:
             raise OapiError(130101, "send too fast, exceed 20 times per minute")
-        if self._store.value(sql, (token, now - 60_000)) >= 20:
+        if self._store.value(sql, (token, now - 60_000)) >= robot.get("per_minute", 20):
             kept = dumps({**robot, "muted_until": now + _MUTED_MS})
             self._store.execute("UPDATE dingtalk_robot SET body = ? WHERE token = ?", (kept, token))
             raise OapiError(130101, "send too fast, exceed 20 times per minute")

@@ -154,6 +154,12 @@ _NAMED: Sequence[tuple[str, dict[str, Any]]] = (
         ),
     ),
     (
+        "robot_per_minute",
+        _number(
+            "Robot messages per minute", "How many a robot may send.", default=ROBOT_LIMIT.count, minimum=1
+        ),
+    ),
+    (
         "robot_mute_seconds",
         _number(
             "Robot mute", "How long a robot stays mute that sent more than 20 messages a minute.", default=600
