@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import contextlib
 import datetime as dt
 import fcntl
@@ -30,7 +31,11 @@ MODULES = (
     "account_invoice",
     "account_payment",
 )
-REQUIREMENTS = (f"trytond~={SERIES}.1", *(f"trytond_{module}~={SERIES}.0" for module in MODULES))
+REQUIREMENTS = (
+    f"trytond~={SERIES}.1",
+    *(f"trytond_{module}~={SERIES}.0" for module in MODULES),
+    "gunicorn>=27,<28",
+)
 # The fiscal year of the seed ends five months after the day it was built.
 OLDEST_SEED = dt.timedelta(days=60)
 _INIT = ("-l", "en", "--email", "admin@example.com", "--activate-dependencies", "-u")
@@ -82,9 +87,23 @@ def _build_programs(cache: Path) -> None:
 
 
 def command(home: Path, db: str) -> list[str]:
-    """The command that serves ``db`` from ``home`` in the foreground."""
-    # Without -d the first request to a database that is not loaded yet is answered with an error.
-    return [str(CACHE / "venv" / "bin" / "trytond"), "-c", str(home / "trytond.conf"), "-d", db]
+    """The command that serves ``db`` from ``home`` in the foreground, one request at a time.
+
+    Tryton's own server answers side by side, and on SQLite it then gives two documents the same number.
+    """
+    settings = configparser.ConfigParser(interpolation=None)
+    settings.read(home / "trytond.conf")
+    # Without the names the first request to a database that is not loaded yet is answered with an error.
+    env = (f"TRYTOND_CONFIG={home / 'trytond.conf'}", f"TRYTOND_DATABASE_NAMES={db}")
+    return [
+        str(CACHE / "venv" / "bin" / "gunicorn"),
+        "--no-control-socket",
+        f"--bind={settings['web']['listen']}",
+        "--workers=1",
+        "--timeout=600",
+        *(f"--env={entry}" for entry in env),
+        "trytond.application:app",
+    ]
 
 
 def _build_template(cache: Path) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
@@ -148,3 +149,20 @@ def test_the_command_line_starts_a_server_that_stays_and_keeps_its_database(tmp_
     finally:
         run("down")
     assert run("down").stdout == "was not running\n"
+
+
+def test_orders_that_are_numbered_side_by_side_get_numbers_of_their_own(tryton):
+    orders = [[_order(tryton.seed, f"SIDE-{n}-{m}") for m in range(10)] for n in range(4)]
+
+    def number(some):
+        rpc = TrytonRpc(tryton.base_url, tryton.db)
+        rpc.login("admin", tryton.users["admin"]["password"])
+        ids = rpc.create("purchase.purchase", *some)
+        rpc("model.purchase.purchase.quote", ids)
+        rpc.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(number, orders))
+
+    found = tryton.find("purchase.purchase", [["reference", "like", "SIDE-%"]], ["number"])
+    assert len({row["number"] for row in found}) == len(found) == 40
