@@ -12,6 +12,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import httpx2
+
 from airflow_provider_docflow.core.profile import WriteItem
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import Document, Line, Party, material_hash
@@ -71,9 +73,17 @@ class Clock:
 class WatchedSystem(System):
     """A system whose wire and clock a test can see."""
 
-    def __init__(self, site: Site, *, trap: Trap, clock: Clock, **more: Any) -> None:
+    def __init__(
+        self,
+        site: Site,
+        *,
+        trap: Trap,
+        clock: Clock,
+        transport: Callable[[Trap], httpx2.BaseTransport] = Wire,
+        **more: Any,
+    ) -> None:
         super().__init__(site, **more)
-        self.trap, self.clock = trap, clock
+        self.trap, self.clock, self.transport = trap, clock, transport
 
     @property
     def door(self) -> Door:
@@ -82,7 +92,7 @@ class WatchedSystem(System):
                 self._site,
                 tokens=self.tokens,
                 sql=self.sql,
-                transport=Wire(self.trap),
+                transport=self.transport(self.trap),
                 sleep=self.clock.sleep,
             )
         return self._door
