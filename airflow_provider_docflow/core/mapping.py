@@ -168,5 +168,3 @@ def _without_stale_totals(target: dict[str, Any], mapping: Mapping[str, str]) ->
     if "tax_amount" not in given:
         target["tax_amount"] = None
     return target
-
-

@@ -120,10 +120,17 @@ def write_item(write: Write, request: WriteRequest, reservation: Reservation) ->
 
 
 def receipt_of(work: Work, reading: Reading, at: datetime) -> Receipt:
-    """Return the receipt of what was read back, with what the index and later checks need of it."""
+    """Return the receipt of what was read back after a write."""
+    return existing_receipt(work.request, reading, at, work.item.arguments.get("detail"))
+
+
+def existing_receipt(
+    request: WriteRequest, reading: Reading, at: datetime, written: Mapping[str, Any] | None = None
+) -> Receipt:
+    """Return the receipt of a document as it reads, with what the index and later checks need of it."""
     document = reading.document
     party = (document.seller_supplier_party or document.buyer_customer_party) if document else None
-    detail = dict(work.item.arguments.get("detail") or {})
+    detail = dict(written or {})
     if document is not None:
         detail |= {"material_hash": material_hash(document), "issue_date": document.issue_date.isoformat()}
     detail |= {
@@ -135,7 +142,7 @@ def receipt_of(work: Work, reading: Reading, at: datetime) -> Receipt:
     return Receipt(
         ref=reading.ref,
         state=reading.state.to_json(),
-        content_hash=work.request.content_hash,
+        content_hash=request.content_hash,
         at=at,
         detail=detail,
     )
