@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
@@ -14,10 +14,10 @@ from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.hooks.ledger import DEFAULT_CONN_ID
 from airflow_provider_docflow.triggers.awaited import Awaited, Identity
-from airflow_provider_docflow.triggers.memory import Memory
-from airflow_provider_docflow.triggers.polling import Snapshot, Stream
-from airflow_provider_docflow.triggers.reading import Reader
 from airflow_provider_docflow.triggers.words import Wanted, all_reached, any_reached, unreadable
+
+if TYPE_CHECKING:
+    from airflow_provider_docflow.triggers.polling import Snapshot, Stream
 
 LOOK_AGAIN = "look_again"
 NAMED_IN_EVENT = 50
@@ -89,10 +89,8 @@ class DocumentTrigger(BaseEventTrigger):
 
     @classmethod
     async def _snapshots(cls, kwargs: dict[str, Any]) -> AsyncGenerator[Snapshot]:
-        conn_id, ledger_conn_id = kwargs["docflow_conn_id"], kwargs["ledger_conn_id"]
-        memory = Memory(ledger_conn_id, kwargs["ledger_id"], conn_id)
-        reader = Reader(conn_id, kwargs["document_type"], memory)
-        stream = Stream(stream_key(kwargs), reader, memory, kwargs["poll_interval"])
+        # In a thread: the first import takes a second, for which the loop would serve no other trigger.
+        stream = await asyncio.to_thread(_stream, kwargs)
         async with aclosing(stream.snapshots()) as snapshots:
             async for snapshot in snapshots:
                 yield snapshot
@@ -137,6 +135,17 @@ class DocumentTrigger(BaseEventTrigger):
     def _event(self, refs: Mapping[Identity, DocumentRef], seen: Snapshot) -> dict[str, Any]:
         documents = [{"ref": refs[identity].to_json(), **told} for identity, told in seen.items()]
         return {"docflow": LOOK_AGAIN, "count": len(refs), "documents": documents[:NAMED_IN_EVENT]}
+
+
+def _stream(kwargs: Mapping[str, Any]) -> Stream:
+    from airflow_provider_docflow.triggers.memory import Memory
+    from airflow_provider_docflow.triggers.polling import Stream
+    from airflow_provider_docflow.triggers.reading import Reader
+
+    conn_id = kwargs["docflow_conn_id"]
+    memory = Memory(kwargs["ledger_conn_id"], kwargs["ledger_id"], conn_id)
+    reader = Reader(conn_id, kwargs["document_type"], memory)
+    return Stream(stream_key(kwargs), reader, memory, kwargs["poll_interval"])
 
 
 def stream_key(kwargs: Mapping[str, Any]) -> Hashable:
