@@ -34,7 +34,7 @@ MODULES = (
 REQUIREMENTS = (
     f"trytond~={SERIES}.1",
     *(f"trytond_{module}~={SERIES}.0" for module in MODULES),
-    "gunicorn>=27,<28",
+    "waitress~=3.0",
 )
 # The fiscal year of the seed ends five months after the day it was built.
 OLDEST_SEED = dt.timedelta(days=60)
@@ -94,14 +94,13 @@ def command(home: Path, db: str) -> list[str]:
     settings = configparser.ConfigParser(interpolation=None)
     settings.read(home / "trytond.conf")
     # Without the names the first request to a database that is not loaded yet is answered with an error.
-    env = (f"TRYTOND_CONFIG={home / 'trytond.conf'}", f"TRYTOND_DATABASE_NAMES={db}")
     return [
-        str(CACHE / "venv" / "bin" / "gunicorn"),
-        "--no-control-socket",
-        f"--bind={settings['web']['listen']}",
-        "--workers=1",
-        "--timeout=600",
-        *(f"--env={entry}" for entry in env),
+        "/usr/bin/env",
+        f"TRYTOND_CONFIG={home / 'trytond.conf'}",
+        f"TRYTOND_DATABASE_NAMES={db}",
+        str(CACHE / "venv" / "bin" / "waitress-serve"),
+        f"--listen={settings['web']['listen']}",
+        "--threads=1",
         "trytond.application:app",
     ]
 

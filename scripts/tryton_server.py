@@ -73,9 +73,9 @@ def down(home: Path) -> bool:
         return False
     pid = int(json.loads(state.read_text())["pid"])
     state.unlink()
-    command = Path(f"/proc/{pid}/cmdline")
+    environment = Path(f"/proc/{pid}/environ")
     # After a reboot the number may belong to somebody else.
-    if command.exists() and str(home.resolve()).encode() not in command.read_bytes():
+    if environment.exists() and str(home.resolve()).encode() not in environment.read_bytes():
         return False
     if not is_running(pid):
         return False
