@@ -13,7 +13,7 @@ from airflow_provider_docflow.core.profile import Reading
 from airflow_provider_docflow.document import DocumentRef, material_hash
 from airflow_provider_docflow.hooks.changing import Changer, action_on
 from airflow_provider_docflow.hooks.handles import Handle, Outcome, Status, failed
-from airflow_provider_docflow.hooks.plans import Plan, plans_for
+from airflow_provider_docflow.hooks.plans import Plan, plans_for, unnumbered
 from airflow_provider_docflow.hooks.system import System
 from airflow_provider_docflow.ledger.judge import liveness
 from airflow_provider_docflow.ledger.requests import WriteOutcome, WriteRequest
@@ -133,10 +133,22 @@ class Creator:
         self.coverage.register_capacity(reading)
         instance = self.target.site.instance
         requests = [plan.request(instance, actor=self.actor) for plan in plans]
+        requests = self._as_first_written(reading.ref, requests)
         generations = self.ledger.intents.latest_generation([request.key for request in requests])
         return [
             _Part(plan, replace(request, key=request.key.with_generation(generation)))
             for plan, request, generation in zip(plans, requests, generations, strict=True)
+        ]
+
+    def _as_first_written(self, ref: DocumentRef, requests: list[WriteRequest]) -> list[WriteRequest]:
+        """Keep the key of what was written before its source had a number: a draft gets one later."""
+        if not ref.number:
+            return requests
+        before = [replace(request.key, source_number=unnumbered(ref)) for request in requests]
+        known = self.ledger.intents.known(before)
+        return [
+            replace(request, key=key) if key.digest in known else request
+            for request, key in zip(requests, before, strict=True)
         ]
 
     def _refused(

@@ -12,6 +12,7 @@ from airflow_provider_docflow.core.profile import Reading
 from airflow_provider_docflow.document import (
     Apportionment,
     Document,
+    DocumentRef,
     DocumentType,
     Line,
     PaymentTerms,
@@ -55,7 +56,7 @@ class Plan:
             target_type=str(self.document.document_type),
             source_instance=ref.instance,
             source_type=str(ref.document_type),
-            source_number=ref.number or ref.internal_id,
+            source_number=ref.number or unnumbered(ref),
             company_code=ref.company_code or self.source.company_code,
             part=self.part,
             generation=generation,
@@ -69,6 +70,11 @@ class Plan:
             uses=self.uses,
             actor=actor,
         )
+
+
+def unnumbered(ref: DocumentRef) -> str:
+    """Return what stands for the number of a document that has none, and is nobody else's number."""
+    return f"id:{ref.internal_id}"
 
 
 def plans_for(

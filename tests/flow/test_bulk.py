@@ -82,3 +82,29 @@ def test_what_a_slow_batch_leaves_unsent_goes_out_in_the_next_round(house: House
     for source in sources:
         records = house.sandbox.instance(source.ref.internal_id)["records"]
         assert len([one for one in records if one["type"] == "ADD_REMARK"]) == 1
+
+
+def test_a_document_that_gets_its_number_later_is_still_the_same(house: House) -> None:
+    ids = house.submit(form(""))
+    house.sandbox.decide(ids, "agree", userId="boss")
+    named = {"mapping": {"id": "'PAY'"}}
+    first = house.pay(house.handles(house.approver.observe(house.listed())), **named)
+    change = house.sandbox.attach(ids[0], "MODIFY", values=form("PR-1"))
+    house.sandbox.decide(change, "agree", userId="boss")
+
+    again = house.pay(house.handles(house.approver.observe(house.listed()[:1])), **named)
+
+    assert [outcome.status for outcome in (*first, *again)] == ["written", "existing"], (first, again)
+    assert len(house.payments()) == 1
+
+
+def test_an_internal_id_is_never_taken_for_a_number(house: House) -> None:
+    ids = house.submit(form(""))
+    ids += house.submit(form(ids[0]))
+    house.sandbox.decide(ids, "agree", userId="boss")
+    sources = house.handles(house.approver.observe(house.listed()))
+
+    outcomes = house.pay(sources, mapping={"id": "'PAY'"})
+
+    assert [outcome.status for outcome in outcomes] == ["written", "written"]
+    assert len(house.payments()) == 2

@@ -40,6 +40,19 @@ class IntentRows(Store):
 
         return self._db.read(work, tx)
 
+    def known(self, keys: Sequence[IntentKey], *, tx: Connection | None = None) -> set[str]:
+        """Return the digests of those keys under which something was reserved once."""
+
+        def work(connection: Connection) -> set[str]:
+            found: set[str] = set()
+            for some in chunks([key.digest for key in keys]):
+                found |= set(
+                    connection.execute(select(intent.c.digest).where(intent.c.digest.in_(some))).scalars()
+                )
+            return found
+
+        return self._db.read(work, tx)
+
     def _locked_by_digest(self, connection: Connection, digests: Sequence[str]) -> dict[str, dict[str, Any]]:
         rows: dict[str, dict[str, Any]] = {}
         for some in chunks(sorted(set(digests))):
