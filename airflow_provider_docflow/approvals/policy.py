@@ -143,6 +143,8 @@ def judge(reading: Reading, policy: Policy) -> Verdict:
     nobody will sign any more.
     """
     word = str(reading.state.approval)
+    if str(reading.state.lifecycle) in ("cancelled", "reversed") and word not in _REFUSED:
+        return Verdict(outcome="refused", word="withdrawn", reason=f"it is {reading.state.lifecycle}.")
     if word in ("pending", "none"):
         return Verdict(outcome="pending", word=word)
     if word in _REFUSED:
@@ -150,8 +152,6 @@ def judge(reading: Reading, policy: Policy) -> Verdict:
     if word != "approved":
         raw = reading.state.raw.get("approval", "")
         return Verdict(outcome="unknown", word=word, reason=f"the system's word {raw!r} is not known.")
-    if str(reading.state.lifecycle) in ("cancelled", "reversed"):
-        return Verdict(outcome="refused", word=word, reason=f"it is {reading.state.lifecycle}.")
     if reading.document is None:
         return Verdict(outcome="unknown", word=word, reason="its content could not be read.")
     missing = policy.missing(reading.document, reading.history)

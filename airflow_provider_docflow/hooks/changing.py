@@ -85,9 +85,14 @@ def more_than(used: Used, wanted: Sequence[LineUse]) -> tuple[LineUse, ...]:
 
 
 def action_on(request: WriteRequest, ref: DocumentRef, action: str) -> WriteRequest:
-    """Return the write that takes the created document through ``action``, once per generation."""
+    """Return the write that takes the created document through ``action``, once per generation.
+
+    The generation stands in the purpose: nobody raised one for the action itself.
+    """
+    generation = request.key.generation
+    purpose = f"{action}:{generation}" if generation else action
     return WriteRequest(
-        key=replace(request.key, purpose=action),
+        key=replace(request.key, purpose=purpose, generation=0),
         content_hash=action,
         ref=ref,
         reference=request.reference,

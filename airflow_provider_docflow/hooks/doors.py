@@ -8,6 +8,7 @@ deadline. It knows no protocol and no Airflow.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -28,6 +29,10 @@ from airflow_provider_docflow.core.exchange import (
 )
 from airflow_provider_docflow.core.profile import Token
 from airflow_provider_docflow.core.site import Site
+
+# At INFO the client logs every URL with its query, where some vendors want tokens.
+if logging.getLogger("httpx2").level == logging.NOTSET:
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
 
 T = TypeVar("T")
 SqlRunner = Callable[[SqlUnit], list[list[dict[str, Any]]]]

@@ -16,7 +16,7 @@ from airflow_provider_docflow.operators.reading import read_again
 from airflow_provider_docflow.operators.requesting import request
 from airflow_provider_docflow.operators.settling import check_fail_on
 from airflow_provider_docflow.operators.waiting import check_word, defer_until, delivered_by, text_of
-from airflow_provider_docflow.triggers.words import DECIDED
+from airflow_provider_docflow.triggers.words import DECIDED, GONE
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -210,6 +210,7 @@ class ApprovalOperator(DocflowOperator):
             self,
             pending,
             until={"approval": [*DECIDED["approval"], "unknown"]},
+            fail_on=GONE,
             ledger_id=flow.ledger.ledger_id,
             method_name="resume",
             timeout=rest,

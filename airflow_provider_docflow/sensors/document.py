@@ -15,6 +15,7 @@ from airflow_provider_docflow.operators.base import DocflowOperator, Documents, 
 from airflow_provider_docflow.operators.waiting import defer_until, text_of
 from airflow_provider_docflow.triggers.words import (
     DECIDED,
+    GONE,
     all_reached,
     any_reached,
     unreadable,
@@ -187,7 +188,7 @@ class DocumentStateSensor(DocflowOperator, BaseSensorOperator):
             self,
             pending,
             until=self.waited_for(),
-            fail_on=wanted_of(self.fail_on or {}, "fail_on"),
+            fail_on=self.given_up_for(),
             ledger_id=flow.ledger.ledger_id,
             method_name="resume",
             timeout=timedelta(seconds=self.timeout),
@@ -197,6 +198,10 @@ class DocumentStateSensor(DocflowOperator, BaseSensorOperator):
     def waited_for(self) -> dict[str, list[str]]:
         """Return the words for which the trigger waits."""
         return wanted_of(self.until, "until")
+
+    def given_up_for(self) -> dict[str, list[str]]:
+        """Return the words that end the wait as well."""
+        return wanted_of(self.fail_on or {}, "fail_on")
 
 
 class ApprovalSensor(DocumentStateSensor):
@@ -233,6 +238,10 @@ class ApprovalSensor(DocumentStateSensor):
     def waited_for(self) -> dict[str, list[str]]:
         """Return the words for which the trigger waits."""
         return {"approval": [*DECIDED["approval"], "unknown"]}
+
+    def given_up_for(self) -> dict[str, list[str]]:
+        """Return the words of a document that nobody will decide on."""
+        return GONE
 
 
 def _kind(handle: Handle) -> tuple[str, str]:

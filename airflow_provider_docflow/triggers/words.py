@@ -32,6 +32,9 @@ _AXES: Mapping[str, frozenset[str]] = {
 DECIDED: dict[str, list[str]] = {"approval": ["approved", "rejected", "returned", "withdrawn", "revoked"]}
 """The words under which nobody is asked any more."""
 
+GONE: dict[str, list[str]] = {"lifecycle": ["cancelled", "reversed"]}
+"""The words of a document that nobody will decide on, whatever its approval says."""
+
 
 def words_of(state: DocumentState) -> dict[str, str]:
     """Return the words of a state."""

@@ -57,6 +57,8 @@ def reading(total: str = "100.00", approval: str = "approved", **more: Any) -> R
         (reading(approval="revoked"), "refused"),
         (reading(approval="unknown"), "unknown"),
         (reading(lifecycle="cancelled", history=signed("li.na")), "refused"),
+        (reading(lifecycle="cancelled", approval="pending"), "refused"),
+        (reading(lifecycle="reversed", approval="none"), "refused"),
         (reading(document=None, history=signed("li.na")), "unknown"),
     ],
 )

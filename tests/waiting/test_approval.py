@@ -73,6 +73,19 @@ def test_what_is_undecided_is_waited_for_and_read_again(world: World, runner: Ru
     assert decision.decision == "approved"
 
 
+def test_nobody_waits_for_a_document_that_was_cancelled(world: World, runner: Runner) -> None:
+    world.oa.enter("PR-1")
+    approved, _ = chain("PR-1")
+    made = trigger_of(runner.run(approved))
+    made.first_check_seconds = 0.0
+    world.oa.change("PR-1", lifecycle="cancelled")
+    event = asyncio.run(_event(made))
+    ended = resume(runner, approved, event)
+    assert ended.state == "failed", ended.everything()
+    (decision,) = finals(world, "PR-1")
+    assert decision.decision == "withdrawn"
+
+
 def finals(world: World, number: str) -> list[Any]:
     """The decisions on a document, without the steps that led to them."""
     return [each for each in world.ledger.decisions.of(oas.ref(number)) if each.final]

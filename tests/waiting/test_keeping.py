@@ -215,10 +215,6 @@ def test_an_approval_is_requested_once_and_covers_the_document(world: World, run
     assert runner.run(orders).result["status"] == "written"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a superseding document cannot be submitted: the generation of its action is not raised",
-)
 def test_a_change_that_the_form_shows_is_requested_anew(world: World, runner: Runner) -> None:
     world.oa.enter("PR-1", approval="none", lifecycle="active")
     read, asked, orders = requesting("PR-1")
