@@ -8,11 +8,20 @@ import pytest
 
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.hooks.doors import AsyncDoor, Door
-from tests.contract import stands
+from tests.contract import stand_tryton, stands
 from tests.contract.stands import Stand
+from tests.rigs.tryton import TrytonRig
 
 Run = Callable[..., list[Any]]
 _PARAMS = [pytest.param((name, factory), id=name, marks=marks) for name, factory, marks in stands.known()]
+
+
+@pytest.fixture(scope="session")
+def contract_tryton() -> Iterator[TrytonRig]:
+    """The ERP of the contract: furnished for its documents, and no other test's."""
+    rig = stand_tryton.started()
+    yield rig
+    rig.stop()
 
 
 @pytest.fixture(scope="module", params=_PARAMS)
@@ -39,7 +48,7 @@ def stand(running: Stand) -> Iterator[Stand]:
 
 def _sync(stand: Stand, exchanges: Sequence[Exchange[Any]], site: Any) -> list[Any]:
     results: list[Any] = []
-    with Door(site, sql=stand.sql) as door:
+    with Door(site, sql=stand.sql, tokens=stand.tokens_for(site)) as door:
         for exchange in exchanges:
             try:
                 results.append(door.run(exchange))
@@ -51,7 +60,7 @@ def _sync(stand: Stand, exchanges: Sequence[Exchange[Any]], site: Any) -> list[A
 def _one_after_the_other(stand: Stand, exchanges: Sequence[Exchange[Any]], site: Any) -> list[Any]:
     async def run() -> list[Any]:
         results: list[Any] = []
-        async with AsyncDoor(site, sql=stand.sql) as door:
+        async with AsyncDoor(site, sql=stand.sql, tokens=stand.tokens_for(site)) as door:
             for exchange in exchanges:
                 try:
                     results.append(await door.run(exchange))
@@ -64,7 +73,7 @@ def _one_after_the_other(stand: Stand, exchanges: Sequence[Exchange[Any]], site:
 
 def _side_by_side(stand: Stand, exchanges: Sequence[Exchange[Any]], site: Any) -> list[Any]:
     async def run() -> list[Any]:
-        async with AsyncDoor(site, sql=stand.sql) as door:
+        async with AsyncDoor(site, sql=stand.sql, tokens=stand.tokens_for(site)) as door:
             return list(await door.run_all(exchanges))
 
     return asyncio.run(run())

@@ -23,7 +23,7 @@ from airflow_provider_docflow import systems
 from airflow_provider_docflow.core.profile import DocumentProfile, Reading, WriteItem
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import Document, DocumentRef, Line, Party, differences
-from airflow_provider_docflow.hooks.doors import SqlRunner
+from airflow_provider_docflow.hooks.doors import SqlRunner, Tokens
 
 FAULTS = (
     "cut",
@@ -57,13 +57,14 @@ class Stand:
     :param bad: an item that the system's own rules, or the connector, refuse.
     :param missing: a reference to nothing.
     :param faults: fault → put it in force for the next write.
-    :param without: fault → why it cannot happen here. Every fault is in one of the two.
+    :param without: fault → why it cannot happen here, or where the same is tried. Each one is in one of both.
     :param calm: take every fault out of force.
     :param wait: let so many seconds pass in the system.
     :param settle: let time pass until late work is done and every search sees it.
     :param log: what the system was asked since ``forget``, as comparable lines.
     :param expire: end every login's token; None where there is no login.
     :param logins: how many logins there were; None as above.
+    :param tokens: kept over doors, where a login is slow; None logs in anew at every door.
     :param refused: a site that the system does not let in; None where everybody is.
     :param secrets: texts that no error, log or repr may show.
     :param mark_room: characters that the system keeps of a mark.
@@ -92,6 +93,7 @@ class Stand:
     sql: SqlRunner | None = None
     expire: Callable[[], None] | None = None
     logins: Callable[[], int] | None = None
+    tokens: Tokens | None = None
     refused: Site | None = None
     secrets: tuple[str, ...] = ()
     actions: Mapping[str, str] = field(default_factory=dict)
@@ -103,6 +105,10 @@ class Stand:
     unsupported_type: str = "contract"
     http: bool = True
     lacks: Mapping[str, str] = field(default_factory=dict)
+
+    def tokens_for(self, site: Site) -> Tokens | None:
+        """Return where the tokens of a site are kept: a login that is refused must not find another's."""
+        return self.tokens if site is self.site else None
 
     @property
     def kind(self) -> DocumentProfile:

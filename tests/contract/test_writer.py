@@ -44,7 +44,7 @@ class Clerk:
 
     def write(self, requests: list[WriteRequest]) -> list[WriteOutcome]:
         """Write as one try of a task does: a process of its own."""
-        system = System(self.stand.site, ledger=self.ledger, sql=self.stand.sql)
+        system = System(self.stand.site, ledger=self.ledger, sql=self.stand.sql, tokens=self.stand.tokens)
         writer = Writer(
             self.ledger, self.stand.site, system.run_many, owner="contract", sleep=self.wait, clock=self.clock
         )
