@@ -26,7 +26,8 @@ def test_not_approved(world: World, erp: Erp, quality: str) -> None:
 
 @failure_case(
     "The order is changed by hand after docflow wrote it",
-    does="an approved requisition becomes an order; somebody doubles a price there; the invoice is to follow.",
+    does="an approved requisition becomes an order; somebody doubles a price there; the invoice is "
+    "to follow.",
     expected="NotApproved (approval.changed_at_target); no invoice",
     shows="the approval of the requisition covers what docflow wrote, not what became of it",
 )

@@ -22,8 +22,10 @@ MOMENTS = ("before", "sent", "after", "receipt")
 
 @failure_case(
     "The worker is killed in the middle of a chain",
-    does="kill -9 before the request of create, submit and confirm goes out, when its bytes are out, after its "
-    "reply, and before its receipt is kept; then another process runs the same flow. With an ERP that refuses "
+    does="kill -9 before the request of create, submit and confirm goes out, when its bytes are out, "
+    "after its "
+    "reply, and before its receipt is kept; then another process runs the same flow. With an ERP "
+    "that refuses "
     "a second by key, and with one that can only be searched.",
     expected="one order, confirmed; the second process reports it; no incident",
     shows="exactly once: nothing doubled, nothing lost",

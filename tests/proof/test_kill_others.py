@@ -1,4 +1,4 @@
-"""The same kills where the receipt lies in the target's own transaction, and where numbers are written back."""
+"""The same kills in a database that keeps the receipt itself, and where numbers are written back."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def _orders(world: World, number: str) -> list[str]:
 
 @failure_case(
     "SQL: the worker is killed in the middle of a chain",
-    does="kill -9 before each transaction of create, submit and confirm, when all statements are done and the "
+    does="kill -9 before each transaction of create, submit and confirm, when all statements are "
+    "done and the "
     "commit is next, after the commit, and before the ledger's receipt; another process runs the same flow.",
     expected="one confirmed row; no incident",
     shows="document and receipt are one transaction in the target itself",
@@ -81,7 +82,8 @@ def oa(home: World, tmp_path: Path) -> Any:
 
 @failure_case(
     "DingTalk: the worker is killed while it writes the numbers back",
-    does="kill -9 at the comment that carries the order's number, at the four moments; another process writes "
+    does="kill -9 at the comment that carries the order's number, at the four moments; another "
+    "process writes "
     "back again.",
     expected="one comment on the form; no incident",
     shows="a write-back has its own intent and its own receipt",

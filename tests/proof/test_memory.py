@@ -20,7 +20,8 @@ def _copy(path: Path, to: Path) -> None:
 
 @failure_case(
     "The ledger is restored from yesterday's backup",
-    does="backs the ledger up, writes two orders and confirms them, puts the backup back and runs the same flow.",
+    does="backs the ledger up, writes two orders and confirms them, puts the backup back and runs "
+    "the same flow.",
     expected="the same two orders; their receipts are found again by the probe; no incident",
     shows="a receipt that was lost is found, not written anew",
 )
@@ -51,7 +52,8 @@ def test_a_ledger_of_yesterday(world: World, erp: Erp, quality: str, tmp_path: P
 
 @failure_case(
     "The ledger cannot be reached",
-    does="makes the ledger's file unreadable as a database before the flow runs, and in the middle of it, after "
+    does="makes the ledger's file unreadable as a database before the flow runs, and in the middle "
+    "of it, after "
     "the probe and before the send.",
     expected="LedgerUnavailable; no request that writes reaches the ERP; once it is back, one order",
     shows="it fails closed",

@@ -63,7 +63,8 @@ def test_nothing_landed(world: World, erp: Erp, quality: str, fault: str) -> Non
 @failure_case(
     "The ERP commits after the client has given up",
     does="answers HTTP 504 and saves the order half a second later, within the declared settle time.",
-    expected="one order, found after it appeared; where the ERP refuses a second by key, the second request is "
+    expected="one order, found after it appeared; where the ERP refuses a second by key, the second "
+    "request is "
     "answered with the same order",
     shows="nothing that could be doubled is sent again before the settle time is over",
 )

@@ -40,8 +40,10 @@ def test_cancelled_there(world: World, erp: Erp, quality: str) -> None:
 
 @failure_case(
     "The worker dies, and a person cancels the order before the retry",
-    does="kill -9 when the bytes of the create are out; the order is cancelled at the target; the flow runs again.",
-    expected="an incident target.cancelled; the cancelled order is not taken for the wanted one, none is added",
+    does="kill -9 when the bytes of the create are out; the order is cancelled at the target; the "
+    "flow runs again.",
+    expected="an incident target.cancelled; the cancelled order is not taken for the wanted one, "
+    "none is added",
     shows="a probe judges what it finds",
 )
 def test_killed_and_cancelled_there(world: World, erp: Erp, quality: str) -> None:
@@ -106,7 +108,8 @@ def test_undone_there(world: World, erp: Erp, quality: str) -> None:
 
 @failure_case(
     "Somebody copies the order in the ERP, mark included",
-    does="the reply of the create is lost and the worker dies; a person copies the order; the flow runs again.",
+    does="the reply of the create is lost and the worker dies; a person copies the order; the flow "
+    "runs again.",
     expected="an incident write.found_twice that names both; nothing is sent",
     shows="more than one found is a person's to judge",
 )
@@ -143,7 +146,8 @@ def _copy_in(world: World, erp: Erp, order: dict[str, Any]) -> None:
 
 @failure_case(
     "The content changes after the order was written",
-    does="changes the quantity of the requisition and runs again with on_change incident, amend and supersede.",
+    does="changes the quantity of the requisition and runs again with on_change incident, amend and "
+    "supersede.",
     expected="incident: the order stays and an incident source.changed; amend: the same order with the new "
     "total; supersede: the old one cancelled and one new",
     shows="changed content is never a silent second order, and never silently ignored",
@@ -219,7 +223,8 @@ def test_a_renamed_connection(world: World, erp: Erp, quality: str) -> None:
 
 @failure_case(
     "A connection leads to another instance than before",
-    does="writes through a connection, points it to another instance and runs the flow with one more requisition.",
+    does="writes through a connection, points it to another instance and runs the flow with one more "
+    "requisition.",
     expected="InstanceChanged and an incident; no request that writes",
     shows="another tenant is refused until a person accepts it",
 )

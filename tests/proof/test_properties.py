@@ -14,16 +14,16 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_docflow.core.site import Site
-from airflow_provider_docflow.document import content_hash
+from airflow_provider_docflow.document import DocumentType, content_hash
 from airflow_provider_docflow.ledger import Ledger
 from airflow_provider_docflow.ledger.keys import IntentKey
 from airflow_provider_docflow.ledger.requests import WriteOutcome, WriteRequest
 from tests.proof.cases import failure_case
 from tests.proof.model import FAULTS, Remote
 from tests.proof.traps import SimulatedDeath, Trap, watch_ledger
-from tests.proof.world import KEY, PROFILES, Clock, WatchedSystem, World, requisition
+from tests.proof.world import KEY, PROFILES, Clock, WatchedSystem, requisition
 
-DOCUMENT = requisition("PR-1").model_copy(update={"document_type": "purchase_order"})
+DOCUMENT = requisition("PR-1", document_type=DocumentType.PURCHASE_ORDER)
 IDENTITY: dict[str, str] = {
     "target_instance": "erp-1",
     "target_type": "purchase_order",
@@ -45,9 +45,11 @@ class Run:
     :param faults: of the requests that it makes.
     :param waits: seconds until the next process starts.
     :param act: what a person does after it.
+    :param patience: seconds that it waits itself for an unknown outcome; Airflow's retry does the rest.
     """
 
     dies_at: int | None
+    patience: float
     faults: list[tuple[str, float]]
     waits: float
     act: str
@@ -57,6 +59,7 @@ RUNS = st.lists(
     st.builds(
         Run,
         dies_at=st.none() | st.integers(1, 40),
+        patience=st.sampled_from([0.0, 300.0]),
         faults=st.lists(FAULT, max_size=6),
         waits=st.sampled_from([0.0, 1.0, 60.0, 200.0]),
         act=st.sampled_from(["", "", "", "cancel", "copy", "back to draft"]),
@@ -94,9 +97,10 @@ class Scene:
             system.close()
             ledger.close()
 
-    def run(self, trap: Trap) -> WriteOutcome:
+    def run(self, trap: Trap, patience: float = 300.0) -> WriteOutcome:
         """Create and submit, as one task does."""
         with self.process(trap) as (_, writer):
+            writer.patience = patience
             create = WriteRequest(
                 key=IntentKey(**IDENTITY),
                 content_hash=content_hash(DOCUMENT, instance="erp-1"),
@@ -133,9 +137,11 @@ class Scene:
 @failure_case(
     "Any of this in any order",
     does="random runs of create and submit against a system in memory: deaths at any moment, faults at any "
-    "request, commits and searches that are late within the settle time, people who cancel, copy and take back; "
+    "request, commits and searches that are late within the settle time, people who cancel, copy and "
+    "take back; "
     "then undisturbed runs.",
-    expected="at most one order by docflow, always; in the end it is there and submitted, or an incident is open; "
+    expected="at most one order by docflow, always; in the end it is there and submitted, or an "
+    "incident is open; "
     "without people's doing it is there",
     shows="never two, and never lost without an incident",
 )
@@ -153,7 +159,7 @@ def test_never_two_and_never_lost(_empty_ledger: Path, runs: list[Run], by_key: 
             scene.remote.faults = list(run.faults)
             nth = run.dies_at or 1_000_000
             with suppress(SimulatedDeath):
-                scene.run(Trap(nth=nth, do="die"))
+                scene.run(Trap(nth=nth, do="die"), run.patience)
             scene.remote.faults = []
             scene.act(run.act)
             scene.clock.sleep(run.waits)

@@ -81,7 +81,8 @@ def test_stopped_while_waiting_for_the_reply(world: World, erp: Erp, quality: st
 
 @failure_case(
     "Two processes write the same document at once",
-    does="lets two processes write the same twenty documents, one after the other, at once; whoever is told to "
+    does="lets two processes write the same twenty documents, one after the other, at once; whoever "
+    "is told to "
     "wait runs again.",
     expected="twenty orders, one per document",
     shows="one row per key decides who writes",

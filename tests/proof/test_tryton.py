@@ -6,7 +6,6 @@ import datetime as dt
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -113,7 +112,8 @@ STEPS = {
 
 @failure_case(
     "Tryton: the worker is killed in the middle of create, quote, confirm",
-    does="kill -9 at each step of the chain, before the bytes, after the bytes, after the reply and before the "
+    does="kill -9 at each step of the chain, before the bytes, after the bytes, after the reply and "
+    "before the "
     "receipt; another process runs the same flow.",
     expected="one confirmed purchase order in Tryton; no incident",
     shows="exactly once on a real ERP",
@@ -139,7 +139,8 @@ def test_killed_in_an_order(world: World, truth: Truth, enter: Entered, step: st
 
 @failure_case(
     "Tryton: the worker is killed in the middle of an invoice",
-    does="from a confirmed order: kill -9 at the create and at the posting of the supplier invoice, at the same "
+    does="from a confirmed order: kill -9 at the create and at the posting of the supplier invoice, "
+    "at the same "
     "four moments; another process runs the same flow.",
     expected="one posted supplier invoice; no incident",
     shows="the accounting entry is made once",
@@ -170,7 +171,8 @@ def test_killed_in_an_invoice(world: World, truth: Truth, enter: Entered, step: 
 
 @failure_case(
     "Tryton: replies are lost, spoilt or late",
-    does="the gateway in front of Tryton cuts the connection after the commit, answers 500 before and after it, "
+    does="the gateway in front of Tryton cuts the connection after the commit, answers 500 before "
+    "and after it, "
     "spoils the reply, or commits 0.6 s after a 504; once at the create and once at the confirm.",
     expected="one confirmed purchase order; no incident",
     shows="the outcome is decided by what Tryton shows",
@@ -269,7 +271,8 @@ def test_a_copy(world: World, truth: Truth, enter: Entered) -> None:
 
 @failure_case(
     "Tryton: somebody deletes the order",
-    does="docflow writes the order; a person cancels and deletes it in Tryton; the task is cleared and runs twice.",
+    does="docflow writes the order; a person cancels and deletes it in Tryton; the task is cleared "
+    "and runs twice.",
     expected="an incident target.deleted; no second order",
     shows="a deleted document is not created again by itself",
 )
@@ -327,7 +330,8 @@ def test_two_companies(world: World, truth: Truth) -> None:
 
 @failure_case(
     "Tryton: the reading after a refused press fails",
-    does="Tryton confirms the order and reports an error of the work after it; the reading that would show it "
+    does="Tryton confirms the order and reports an error of the work after it; the reading that "
+    "would show it "
     "fails too; then the flow runs again.",
     expected="an unknown outcome, never “not landed”; the second run finds the order confirmed",
     shows="what was read in vain proves nothing",
