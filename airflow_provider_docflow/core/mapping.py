@@ -69,6 +69,22 @@ def evaluate(expression: str, field: str, **names: Any) -> Any:
     return value
 
 
+def chosen(source: Document, condition: str) -> bool:
+    """Tell whether ``condition`` holds for a document.
+
+    :raises InvalidDocument: it fails, or answers neither true nor false.
+    """
+    answer = evaluate(condition, "where", source=source)
+    if not isinstance(answer, bool):
+        raise exc.InvalidDocument(
+            f"the condition {condition!r} answers {answer!r:.40}, neither true nor false.",
+            document=source.id,
+            field="where",
+            remedy="Write a comparison, such as source.payable_amount > 1000.",
+        )
+    return answer
+
+
 def check_mapping(mapping: Mapping[str, str]) -> None:
     """Compile every expression and check every target path before anything is sent."""
     for path, expression in mapping.items():

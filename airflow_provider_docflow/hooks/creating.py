@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.approvals.coverage import Coverage
-from airflow_provider_docflow.core.mapping import check_mapping
+from airflow_provider_docflow.core.mapping import check_mapping, chosen, compile_expression
 from airflow_provider_docflow.core.profile import Reading
 from airflow_provider_docflow.document import DocumentRef, material_hash
 from airflow_provider_docflow.hooks.changing import Changer, action_on
@@ -26,6 +26,7 @@ OnChange = Literal["incident", "amend", "supersede"]
 class Creation:
     """What is to be created.
 
+    :param where: condition over ``source``; documents for which it does not hold are left out.
     :param until: stage that the documents are taken to; ``saved`` unless the author says otherwise.
     :param on_change: what happens when the source's content is another than the one written.
     """
@@ -33,6 +34,7 @@ class Creation:
     document_type: str
     mapping: Mapping[str, str] = field(default_factory=dict)
     split_by: str | None = None
+    where: str = ""
     until: str = "saved"
     on_change: OnChange = "incident"
     requires_approval: bool = True
@@ -73,6 +75,8 @@ class Creator:
         :raises Misconfigured: a mapping is no expression, or the stage is unknown; nothing was sent.
         """
         check_mapping(self.creation.mapping)
+        if self.creation.where:
+            compile_expression(self.creation.where)
         stages = self._stages()
         outcomes: list[Outcome] = []
         parts: list[_Part] = []
@@ -113,6 +117,9 @@ class Creator:
     def _planned(self, reading: Reading | exc.DocflowError) -> list[_Part]:
         if isinstance(reading, exc.DocflowError):
             raise reading
+        where = self.creation.where
+        if where and reading.document is not None and not chosen(reading.document, where):
+            return []
         if liveness(reading) != "alive":
             raise exc.Rejected(
                 f"the source is {reading.state.lifecycle}.",

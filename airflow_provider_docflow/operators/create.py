@@ -37,6 +37,8 @@ class CreateDocumentOperator(DocflowOperator):
     :param mapping: field of the new document to a Jinja expression without braces, such as
         ``{"payable_amount": "source.payable_amount * 100"}``; no template field.
     :param split_by: field of the lines, or ``payment_terms``; each of its values becomes a document.
+    :param where: Jinja expression without braces, such as ``source.payable_amount > 1000``; documents for
+        which it does not hold are left out; no template field.
     :param until: stage to which the documents are taken: ``saved``, ``submitted``, ``approved`` or
         ``confirmed``.
     :param on_change: when a source reads otherwise than what was written from it: open an ``incident``,
@@ -55,7 +57,7 @@ class CreateDocumentOperator(DocflowOperator):
         "until",
         "on_change",
     )
-    serialized_beside: ClassVar[frozenset[str]] = frozenset({"mapping_text", "requires_approval"})
+    serialized_beside: ClassVar[frozenset[str]] = frozenset({"mapping_text", "where", "requires_approval"})
     ui_color = "#dcefe0"
 
     def __init__(
@@ -69,6 +71,7 @@ class CreateDocumentOperator(DocflowOperator):
         company_code: str = "",
         mapping: Mapping[str, str] | None = None,
         split_by: str | None = None,
+        where: str = "",
         until: str = "saved",
         on_change: OnChange = "incident",
         requires_approval: bool = True,
@@ -82,6 +85,7 @@ class CreateDocumentOperator(DocflowOperator):
         self.company_code = company_code
         self.mapping = mapping
         self.split_by = split_by
+        self.where = where
         self.until = until
         self.on_change = on_change
         self.requires_approval = requires_approval
@@ -107,6 +111,7 @@ class CreateDocumentOperator(DocflowOperator):
             document_type=self.document_type,
             mapping=self.mapping,
             split_by=self.split_by or None,
+            where=self.where,
             until=self.until,
             on_change=self.on_change,
             requires_approval=self.requires_approval,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.ledger.writer import Writer
 from tests.flow.conftest import House, form, row
@@ -108,3 +110,25 @@ def test_an_internal_id_is_never_taken_for_a_number(house: House) -> None:
 
     assert [outcome.status for outcome in outcomes] == ["written", "written"]
     assert len(house.payments()) == 2
+
+
+def test_only_the_documents_that_a_condition_chooses_are_written(house: House) -> None:
+    sources = house.approved(form("PR-1"), form("PR-2", [row(supplier="SUP-2")]))
+    chosen = "source.lines[0].seller_supplier_party.id == 'SUP-2'"
+
+    outcomes = house.pay(sources, where=chosen)
+    others = house.pay(sources, where=f"not ({chosen})")
+
+    assert [(one.source, one.status) for one in outcomes + others] == [
+        ("PR-2", "written"),
+        ("PR-1", "written"),
+    ]
+    assert sorted(paid["supplier"] for paid in house.payments()) == ["SUP-1", "SUP-2"]
+
+
+@pytest.mark.parametrize("condition", ["source.payable_amount", "source.nothing == 1"])
+def test_a_condition_that_answers_neither_yes_nor_no_writes_nothing(house: House, condition: str) -> None:
+    (outcome,) = house.pay(house.approved(form("PR-1")), where=condition)
+
+    assert (outcome.status, outcome.error["field"]) == ("failed", "where")
+    assert house.payments() == []
