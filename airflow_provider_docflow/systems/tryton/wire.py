@@ -119,8 +119,8 @@ def read_error(reply: httpx2.Response, body: Any) -> RemoteError | None:
         return RemoteError(DEFECT, f"the server failed: {kind}")
     if reply.is_success:
         return None
-    # A server error with a message of its own is a gateway's: Tryton says its refusals as a 400.
-    if reply.is_client_error and isinstance(body, dict) and body.get("message"):
+    # Any other status with a message of its own is a gateway's: Tryton says its refusals as a 400.
+    if reply.status_code == 400 and isinstance(body, dict) and body.get("message"):
         text = " ".join(filter(None, (str(body["message"]), str(body.get("description") or ""))))
         return RemoteError("UserError", text)
     return RemoteError("", reply.reason_phrase or f"HTTP {reply.status_code}")
