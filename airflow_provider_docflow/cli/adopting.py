@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
-from airflow_provider_docflow.cli.common import ledger_from, person, show_json, show_table, systems_of, told
+from airflow_provider_docflow.cli.common import connected, ledger_from, person, show_json, show_table, told
 from airflow_provider_docflow.core.mapping import check_mapping
 from airflow_provider_docflow.core.profile import Query, Reading
 from airflow_provider_docflow.hooks.adopting import Adopter, Adoption, Pair, Route
@@ -19,10 +19,11 @@ from airflow_provider_docflow.hooks.adopting import Adopter, Adoption, Pair, Rou
 def adopt(args: Namespace) -> None:
     """Show what pairs come to, and register them with ``--yes``; a pair that differs is refused and named."""
     ledger = ledger_from(args)
-    adopter = Adopter(ledger, systems_of(args), _route(args), actor=person())
-    adoptions = _adoptions(adopter, args)
-    if args.yes:
-        adoptions = adopter.register(adoptions)
+    with connected(args) as system_of:
+        adopter = Adopter(ledger, system_of, _route(args), actor=person())
+        adoptions = _adoptions(adopter, args)
+        if args.yes:
+            adoptions = adopter.register(adoptions)
     rows = [_row(one, registered=args.yes) for one in adoptions]
     if args.json:
         show_json(rows)

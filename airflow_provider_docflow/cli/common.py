@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +26,13 @@ def told(command: Command) -> Command:
 
     @wraps(command)
     def run(args: Namespace) -> None:
+        from airflow.sdk.exceptions import AirflowNotFoundException
+
+        # As Airflow's own commands do: without it, connections in Airflow's database are not found.
+        os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
         try:
             command(args)
-        except exc.DocflowError as error:
+        except (exc.DocflowError, AirflowNotFoundException) as error:
             print(f"airflow docflow: {error}", file=sys.stderr)
             raise SystemExit(1) from None
 
@@ -45,8 +51,9 @@ def person() -> str:
     return f"{getpass.getuser()} (command line)"
 
 
-def systems_of(args: Namespace) -> Callable[[str], System]:
-    """Return a function that connects systems, each once."""
+@contextmanager
+def connected(args: Namespace) -> Iterator[Callable[[str], System]]:
+    """Give a function that connects systems, each once; close them in the end."""
     from airflow_provider_docflow.hooks.docflow import DocflowHook
 
     found: dict[str, System] = {}
@@ -57,7 +64,11 @@ def systems_of(args: Namespace) -> Callable[[str], System]:
             found[conn_id] = hook.system
         return found[conn_id]
 
-    return system_of
+    try:
+        yield system_of
+    finally:
+        for system in found.values():
+            system.close()
 
 
 def show_json(value: Any) -> None:

@@ -28,13 +28,20 @@ def check(args: Namespace) -> None:
 @told
 def accept(args: Namespace) -> None:
     """Accept the instance that a connection leads to now."""
-    from airflow_provider_docflow.hooks.docflow import DocflowHook, system_for
     from airflow_provider_docflow.hooks.connections import site_of
+    from airflow_provider_docflow.hooks.docflow import DocflowHook, system_for
 
     hook = DocflowHook(args.conn_id)
     found = system_for(site_of(hook.get_connection(args.conn_id)), None).site.instance
     ledger_from(args).instances.accept(args.conn_id, found, f"{person()}: {args.reason}")
     print(f"{args.conn_id} leads to {found} from now on")
+
+
+@told
+def unblock(args: Namespace) -> None:
+    """Let an instance be written to again."""
+    ledger_from(args).instances.unblock(args.instance, actor=person(), reason=args.reason)
+    print(f"{args.instance} may be written to again")
 
 
 @told

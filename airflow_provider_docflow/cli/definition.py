@@ -80,6 +80,13 @@ COMMANDS = (
         CONN,
         REASON,
     ),
+    _command(
+        "unblock",
+        "let an instance be written to again, after a person has looked",
+        "connections.unblock",
+        Arg(("instance",), help="instance, as the ledger names it"),
+        REASON,
+    ),
     _command("systems", "what each system can do, and what is guaranteed", "connections.systems", JSON),
     GroupCommand(
         name="db",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from airflow_provider_docflow import exceptions as exc
-from airflow_provider_docflow.cli.common import ledger_from, person, show_table, systems_of, told
+from airflow_provider_docflow.cli.common import connected, ledger_from, person, show_table, told
 
 
 @told
@@ -44,10 +44,11 @@ def recover(args: Namespace) -> None:
     """Read back from the systems what was written after the backup."""
     from airflow_provider_docflow.hooks.recovering import Recovery
 
-    ledger, system_of = ledger_from(args), systems_of(args)
+    ledger = ledger_from(args)
     conn_ids = [name.strip() for name in args.conns.split(",") if name.strip()]
     recovery = Recovery(ledger, actor=person(), reason=args.reason)
-    rows = [recovery.recover(system_of(conn_id)) for conn_id in conn_ids]
+    with connected(args) as system_of:
+        rows = [recovery.recover(system_of(conn_id)) for conn_id in conn_ids]
     show_table(
         ("instance", "found again", "unknown to the ledger", "to be decided", "writing"),
         [

@@ -1,9 +1,9 @@
-"""Adopting what exists already: pairs of documents are registered as if docflow had written them; nothing is sent."""
+"""Adopting what exists already: pairs are registered as if docflow had written them; nothing is sent."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
@@ -63,10 +63,11 @@ class Adopter:
             self.source, self.route.source_type, [(p.source_number, p.company_code) for p in pairs]
         )
         targets = self._resolve(self.target, self.route.target_type, [(p.target_number, "") for p in pairs])
-        return [
+        judged = [
             self._judged(pair.source_number, pair.target_number, source, target)
             for pair, source, target in zip(pairs, sources, targets, strict=True)
         ]
+        return _each_once(judged)
 
     def _resolve(
         self, system: System, document_type: str, wanted: Sequence[tuple[str, str]]
@@ -74,7 +75,12 @@ class Adopter:
         found: dict[tuple[str, str], Reading | exc.DocflowError] = {}
         for company in dict.fromkeys(company for _, company in wanted):
             numbers = [number for number, its in wanted if its == company]
-            for number, reading in zip(numbers, system.resolve(document_type, numbers, company), strict=True):
+            readings = system.resolve(document_type, numbers, company)
+            if all(isinstance(one, exc.Unsupported) for one in readings):
+                # It cannot be asked for numbers; adopting is done once, so everything is listed.
+                listed = system.search(document_type, Query(company_code=company))
+                readings = [system.only(document_type, number, _with(listed, number)) for number in numbers]
+            for number, reading in zip(numbers, readings, strict=True):
                 found[number, company] = reading
         return [found[key] for key in wanted]
 
@@ -83,6 +89,8 @@ class Adopter:
             for reading in (source, target):
                 if isinstance(reading, exc.DocflowError):
                     raise reading
+            _refuse_dead(source)
+            _refuse_dead(target)
             plan = self._plan(source, target)
         except exc.DocflowError as error:
             return Adoption(source=source_name, target=target_name, problem=str(error))
@@ -98,8 +106,6 @@ class Adopter:
 
         :raises InvalidDocument: none agrees in company, party, currency and total, or several do.
         """
-        if liveness(target) != "alive":
-            raise exc.InvalidDocument(f"{target.ref} is {target.state.lifecycle}.", field="lifecycle")
         plans = self._plans(source)
         fitting = [plan for plan in plans if disagreement(target, plan.document) is None]
         if len(fitting) == 1:
@@ -114,21 +120,30 @@ class Adopter:
         )
 
     def matched(self, sources: Sequence[Reading], query: Query) -> list[Adoption]:
-        """Pair sources with targets that agree in company, party, currency and total, where it is unambiguous.
+        """Pair sources with targets that agree in company, party, currency and total, where only one does.
 
         :param query: which targets may be taken.
         """
         targets = [
             target
             for target in self.target.search(self.route.target_type, query)
-            if liveness(target) == "alive" and not self.ledger.intents.for_document(target.ref)
+            if liveness(target) == "alive" and not self._was_created(target)
         ]
         adoptions = []
         for source in sources:
-            for plan in self._plans(source):
+            try:
+                _refuse_dead(source)
+                plans = self._plans(source)
+            except exc.DocflowError as error:
+                adoptions.append(Adoption(source=_name(source), target="", problem=str(error)))
+                continue
+            for plan in plans:
                 fitting = [target for target in targets if disagreement(target, plan.document) is None]
                 adoptions.append(_chosen(plan, fitting))
-        return _each_target_once(adoptions)
+        return _each_once(adoptions)
+
+    def _was_created(self, target: Reading) -> bool:
+        return any(row.key.purpose == "create" for row in self.ledger.intents.for_document(target.ref))
 
     def register(self, adoptions: Sequence[Adoption]) -> list[Adoption]:
         """Register the pairs that have no problem; return all, with what the ledger refused as a problem."""
@@ -160,22 +175,38 @@ def _chosen(plan: Plan, fitting: Sequence[Reading]) -> Adoption:
     return Adoption(source=number, target="", plan=plan, problem=problem)
 
 
-def _each_target_once(adoptions: Sequence[Adoption]) -> list[Adoption]:
-    taken: dict[Any, list[str]] = {}
-    for one in adoptions:
-        if one.reading is not None:
-            taken.setdefault(one.reading.ref.identity, []).append(one.source)
-    return [
-        one
-        if one.reading is None or len(taken[one.reading.ref.identity]) == 1
-        else Adoption(
-            source=one.source,
-            target=one.target,
-            plan=one.plan,
-            problem=f"it agrees with {', '.join(taken[one.reading.ref.identity])}; name the pair.",
+def _refuse_dead(reading: Reading) -> None:
+    if liveness(reading) != "alive":
+        raise exc.InvalidDocument(
+            f"it is {reading.state.lifecycle}.",
+            document=_name(reading),
+            field="lifecycle",
+            remedy="Only a document that is alive can be adopted, or adopted for.",
         )
-        for one in adoptions
-    ]
+
+
+def _each_once(adoptions: Sequence[Adoption]) -> list[Adoption]:
+    """Refuse a target that stands for two sources, and a source that two targets stand for."""
+    takers: dict[Any, list[str]] = {}
+    givers: dict[Any, list[str]] = {}
+    for one in adoptions:
+        if one.plan is not None and one.reading is not None:
+            takers.setdefault(one.reading.ref.identity, []).append(one.source)
+            givers.setdefault((one.plan.source.ref.identity, one.plan.part), []).append(one.target)
+    return [_refused_if_shared(one, takers, givers) for one in adoptions]
+
+
+def _refused_if_shared(
+    one: Adoption, takers: Mapping[Any, list[str]], givers: Mapping[Any, list[str]]
+) -> Adoption:
+    if one.plan is None or one.reading is None:
+        return one
+    sources = takers[one.reading.ref.identity]
+    targets = givers[one.plan.source.ref.identity, one.plan.part]
+    if len(sources) == len(targets) == 1:
+        return one
+    names = ", ".join(sources if len(sources) > 1 else targets)
+    return replace(one, problem=f"it agrees with {names}; name one pair.")
 
 
 def _told(one: Adoption, status: str) -> Adoption:
@@ -186,6 +217,10 @@ def _told(one: Adoption, status: str) -> Adoption:
         "busy": "it is being written now.",
     }.get(status, f"the ledger says: {status}.")
     return Adoption(source=one.source, target=one.target, plan=one.plan, reading=one.reading, problem=why)
+
+
+def _with(readings: Sequence[Reading], number: str) -> list[Reading]:
+    return [reading for reading in readings if reading.ref.number == number]
 
 
 def _name(reading: Reading) -> str:

@@ -61,12 +61,14 @@ class System:
         :raises InstanceChanged: the connection answers as another instance than the accepted one.
         """
         if not self._bound:
-            instance = self.door.run(self._site.profile.instance(self._site))
-            if self.ledger is not None:
-                self.ledger.instances.bind(self.conn_id, instance, self._site.profile.name)
+            try:
+                instance = self.door.run(self._site.profile.instance(self._site))
+                if self.ledger is not None:
+                    self.ledger.instances.bind(self.conn_id, instance, self._site.profile.name)
+            finally:
+                self.close()
             self._site = replace(self._site, instance=instance)
             self._bound = True
-            self.close()
         return self._site
 
     @property
@@ -144,9 +146,10 @@ class System:
         by_number: dict[str, list[Reading]] = {}
         for reading in readings:
             by_number.setdefault(reading.ref.number, []).append(reading)
-        return [self._only(document_type, number, by_number.get(number, [])) for number in numbers]
+        return [self.only(document_type, number, by_number.get(number, [])) for number in numbers]
 
-    def _only(self, document_type: str, number: str, found: list[Reading]) -> Reading | exc.DocflowError:
+    def only(self, document_type: str, number: str, found: list[Reading]) -> Reading | exc.DocflowError:
+        """Return the one document that was found under a number, or why there is not one."""
         if len(found) == 1:
             return found[0]
         words = str(document_type).replace("_", " ")

@@ -57,8 +57,8 @@ class Instances(Store):
         raise InstanceChanged(
             f"connection {conn_id} {reason.removeprefix('it ')}",
             system=conn_id,
-            remedy="If this is intended, accept it: airflow docflow instances accept "
-            f"{conn_id} {instance_id}. Else correct the connection's address.",
+            remedy="If this is intended, accept it: airflow docflow accept-instance "
+            f"{conn_id} --reason TEXT. Else correct the connection's address.",
             incident=self.ledger.incidents.open(new, tx=tx),
         )
 
@@ -126,7 +126,8 @@ class Instances(Store):
             raise IncidentOpen(
                 f"writing to {row['instance_id']} is blocked by {row['blocked_by']}: {row['blocked_reason']}",
                 system=row["instance_id"],
-                remedy="Settle the incident, then unblock the instance: airflow docflow instances unblock.",
+                remedy="Settle the incident, then: airflow docflow unblock "
+                f"{row['instance_id']} --reason TEXT.",
                 incident=row["incident_id"],
             )
 

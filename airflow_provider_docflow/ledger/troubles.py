@@ -61,7 +61,7 @@ class Troubles:
             system=self.site.conn_id,
             document=_number(request),
             incident=reservation.incident,
-            remedy=f"Correct the cause, then run: airflow docflow retry {reservation.incident}.",
+            remedy=f"Correct the cause, then: airflow docflow retry {reservation.incident} --reason TEXT.",
         )
 
     def unsettled(self, request: WriteRequest, wait: float) -> exc.UnknownOutcome:
@@ -102,7 +102,12 @@ class Troubles:
         reason = f"{what} was written and is {how} there now; it is not written again by itself."
         number = self._open(request, pair, "control", f"target.{how}", reason, "lifecycle")
         error = self._stopped(request, number, reason, f"target.{how}", "lifecycle")
-        error.remedy = f"If it is wanted again: airflow docflow recreate {_number(request)} --reason TEXT."
+        key = request.key
+        part = f" --part {key.part}" if key.part else ""
+        error.remedy = (
+            f"If it is wanted again: airflow docflow recreate {key.source_number}"
+            f" --target-type {key.target_type}{part} --reason TEXT."
+        )
         return error
 
     def undone(
