@@ -27,6 +27,13 @@ _CONFIG: dict[str, Any] = {
                 "example": None,
                 "default": "10",
             },
+            "poll_interval": {
+                "description": "Seconds between two looks at what is waited for.",
+                "version_added": "0.1.0",
+                "type": "float",
+                "example": "60",
+                "default": "30",
+            },
             "language": {
                 "description": "Language of the texts that business users read: en or zh.",
                 "version_added": "0.1.0",

@@ -24,6 +24,7 @@ from airflow_provider_docflow.hooks.wording import Wording
 from airflow_provider_docflow.ledger.keys import IntentKey, IntentRequest, Receipt, Reservation, digest_of
 
 WAVE = 20
+LONGEST_NODE = 80
 
 
 @dataclass
@@ -68,8 +69,13 @@ class Notifying:
 
         :param node: the occasion; the same document is told again on another occasion only.
         :raises HeldError: messages wait for a limit; the others were sent. Call again later.
+        :raises Misconfigured: the occasion is too long.
         :raises LedgerError: without the ledger nothing is sent.
         """
+        if len(node) > LONGEST_NODE:
+            raise exc.Misconfigured(
+                f"an occasion has at most {LONGEST_NODE} characters.", field="node", remedy="Shorten it."
+            )
         notes = [self._note(outcome, node) for outcome in outcomes]
         leaders = {(one.ref.identity, one.outcome.part, one.node): one for one in notes if one}
         for position, channel in enumerate(channels, 1):

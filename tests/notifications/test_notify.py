@@ -178,6 +178,7 @@ def test_work_notices_reach_each_person_and_say_whom_they_do_not(desk: Desk) -> 
         ({"channels": []}, "channels"),
         ({"message": "notice.nonsense"}, "message"),
         ({"language": "tlh"}, "language"),
+        ({"node": "x" * 81}, "node"),
         ({"template": "{% if"}, "template"),
         ({"template": "{{ nonsense }}"}, "template"),
     ],
