@@ -34,7 +34,7 @@ def test_a_connection_is_bound_at_first_use(ledger: Ledger, clock: Clock) -> Non
 def test_another_instance_is_refused_until_a_person_accepts_it(ledger: Ledger, clock: Clock) -> None:
     ledger.instances.bind("erp", ERP, "tryton")
     for _ in range(2):
-        with pytest.raises(InstanceChanged, match="accept erp erp:db-2") as caught:
+        with pytest.raises(InstanceChanged, match="accept-instance erp --reason") as caught:
             ledger.instances.bind("erp", "erp:db-2", "tryton")
     (incident,) = ledger.incidents.search()
     assert caught.value.incident == incident.id and incident.code == "instance_changed"
