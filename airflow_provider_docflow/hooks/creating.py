@@ -73,6 +73,7 @@ class Creator:
         """Create what the sources become; one outcome per part, or per source that came to nothing.
 
         :raises Misconfigured: a mapping is no expression, or the stage is unknown; nothing was sent.
+        :raises LedgerError: the ledger cannot be reached; nothing was sent that is not accounted for.
         """
         check_mapping(self.creation.mapping)
         if self.creation.where:
@@ -83,6 +84,9 @@ class Creator:
         for handle, reading in zip(sources, self._read(sources), strict=True):
             try:
                 parts.extend(self._planned(reading))
+            except exc.LedgerError:
+                # Not this document's trouble: without a memory nothing at all is written.
+                raise
             except exc.DocflowError as error:
                 outcomes.append(self._refused(handle, reading, error))
         self._write(parts)
