@@ -123,7 +123,10 @@ class MariadbServer:
     def __init__(self, server: str, install: str) -> None:
         account = unprivileged("mysql")
         folder = folder_for(account, "docflow-mariadb-")
-        fixed = ["--no-defaults", f"--datadir={folder / 'data'}"]
+        # A server clears its temporary folder when it starts: a shared one is cleared under its neighbours.
+        (folder / "tmp").mkdir(mode=0o777)
+        (folder / "tmp").chmod(0o777)
+        fixed = ["--no-defaults", f"--datadir={folder / 'data'}", f"--tmpdir={folder / 'tmp'}"]
         run(
             [install, *fixed, "--auth-root-authentication-method=normal", "--skip-test-db"],
             account=account,
