@@ -43,6 +43,7 @@ def requisition_to_payment() -> None:
         document_type="purchase_order",
         source=approved.output,
         split_by="seller_supplier_party",
+        until="submitted",  # an order gets its number then, which the payment request names
     )
     payments = CreateDocumentOperator(
         task_id="payments", docflow_conn_id="finance", document_type="payment_request", source=orders.output
