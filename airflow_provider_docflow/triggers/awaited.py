@@ -29,8 +29,8 @@ class Awaited:
 
     @classmethod
     def of(cls, key: Hashable) -> Awaited:
-        """Return the documents awaited under a stream's key."""
-        return cls._streams.setdefault(key, cls())
+        """Return the documents awaited under a stream's key; asking leaves nothing behind."""
+        return cls._streams.get(key) or cls()
 
     @classmethod
     def enter(cls, key: Hashable, refs: Iterable[DocumentRef], due: float) -> None:
@@ -39,7 +39,7 @@ class Awaited:
         :param due: from when on a newcomer may be told what was read, in the loop's time. A document is
             read directly after it: what changed before its trigger ran shows in no feed.
         """
-        mine = cls.of(key)._entries
+        mine = cls._streams.setdefault(key, cls())._entries
         for ref in refs:
             entry = mine.setdefault(ref.identity, _Entry(ref))
             entry.count += 1

@@ -250,6 +250,7 @@ def test_the_interval_stretches_to_the_connections_limits(
         return stream._wait()
 
     assert 3 * 864.0 - 60 < asyncio.run(run()) <= 3 * 864.0
+    assert key not in Awaited._streams
 
 
 def test_words_that_nobody_can_ever_say_are_refused() -> None:
