@@ -1,0 +1,1 @@
+"""Figures as ratios from one run: ``make bench``."""
