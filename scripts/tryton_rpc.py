@@ -8,9 +8,13 @@ import gzip
 import http.client
 import itertools
 import json
+import time
 import urllib.parse
 from decimal import Decimal
 from typing import Any
+
+# The server closes connections that nobody has used for two minutes.
+IDLE_SECONDS = 30
 
 
 class TrytonError(RuntimeError):
@@ -55,6 +59,7 @@ class TrytonRpc:
         self._ids = itertools.count(1)
         self._authorization = ""
         self._connection: http.client.HTTPConnection | None = None
+        self._used = 0.0
         self.context: dict[str, Any] = {}
 
     def login(self, user: str, password: str) -> None:
@@ -99,6 +104,9 @@ class TrytonRpc:
         headers = {"Content-Type": "application/json", "Accept-Encoding": "gzip"}
         if self._authorization:
             headers["Authorization"] = self._authorization
+        if time.monotonic() - self._used > IDLE_SECONDS:
+            self.close()
+        self._used = time.monotonic()
         if self._connection is None:
             self._connection = http.client.HTTPConnection(self._netloc, timeout=self._timeout)
         try:
