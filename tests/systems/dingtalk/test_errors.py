@@ -203,6 +203,7 @@ def test_the_instance_is_the_corporation_that_dingtalk_confirms(desk: Desk) -> N
 
 def test_no_secret_is_in_any_error_log_line_or_journal(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="httpx2")
     desk.sandbox.call("POST", "dingtalk/robots", {"token": ROBOT_TOKEN, "secret": "another"})
     errors: list[str] = []
     (ref,) = desk.submit()
