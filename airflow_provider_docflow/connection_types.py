@@ -1,4 +1,8 @@
-"""Makes ``connection_types.json`` from the profiles: ``python -m airflow_provider_docflow.connection_types``."""
+"""
+Makes ``connection_types.json`` from the profiles.
+
+Run ``python -m airflow_provider_docflow.connection_types`` after a profile's settings have changed.
+"""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ class Duplicate(PermanentError):
 
 
 class Unsupported(PermanentError):
-    """This product cannot do that, or nobody has shown that it can."""
+    """The product cannot do that, or nobody has shown that it can."""
 
 
 class Misconfigured(PermanentError):

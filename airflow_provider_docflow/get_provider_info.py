@@ -20,8 +20,8 @@ _CONFIG: dict[str, Any] = {
         "description": "Documents between systems.",
         "options": {
             "first_check_seconds": {
-                "description": "Seconds between deferring and the first check. Airflow 3.3.2 fails tasks that are "
-                "resumed sooner than about ten seconds after they were deferred.",
+                "description": "Seconds from deferring to the first check. Airflow 3.3.2 fails tasks that "
+                "are resumed sooner than about ten seconds after they were deferred.",
                 "version_added": "0.1.0",
                 "type": "float",
                 "example": None,

@@ -1,5 +1,5 @@
 """
-Creating documents in bulk against a stand-in that answers in 20 ms: the write-once protocol beside the bare calls.
+Creating documents in bulk against a stand-in that answers in 20 ms: written once, beside the bare calls.
 
 Prints documents per second and the ratio to the sequential loop; the ratios hold on other machines, the rates
 do not.

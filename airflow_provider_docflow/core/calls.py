@@ -6,7 +6,7 @@ import json
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -35,7 +35,7 @@ def retry_after(reply: httpx2.Response) -> float | None:
         return None
     if asked is None or asked.tzinfo is None:
         return None
-    return max(0.0, (asked - datetime.now(timezone.utc)).total_seconds())
+    return max(0.0, (asked - datetime.now(UTC)).total_seconds())
 
 
 def body_of(reply: httpx2.Response) -> Any:

@@ -1,11 +1,11 @@
-"""One connection as protocol code sees it: where, as whom, with which settings. No secret shows in its repr."""
+"""One connection as protocol code sees it: where, as whom, with which settings. Its repr shows no secret."""
 
 from __future__ import annotations
 
 import json as jsonlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timezone, tzinfo
+from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -82,7 +82,7 @@ class Site:
         """Return the zone in which this system writes its clock times."""
         name = str(self.setting("time_zone", "UTC"))
         try:
-            return timezone.utc if name == "UTC" else ZoneInfo(name)
+            return UTC if name == "UTC" else ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError):
             raise Misconfigured(
                 f"time zone {name!r} of connection {self.conn_id} is unknown.",

@@ -1,4 +1,4 @@
-"""Where this deployment's ledger is: the Airflow connection ``docflow_ledger``, or SQLite beside a local executor."""
+"""Where the ledger is: the Airflow connection ``docflow_ledger``, or SQLite beside a local executor."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _url(connection: Any) -> str:
     driver = _DRIVERS.get(connection.conn_type)
     if driver is None:
         raise exc.LedgerUnavailable(
-            f"connection {connection.conn_id} of type {connection.conn_type!r} is no database for the ledger.",
+            f"{connection.conn_id} of type {connection.conn_type!r} is no database for the ledger.",
             field="conn_type",
             remedy="Use PostgreSQL, MySQL or SQLite.",
         )

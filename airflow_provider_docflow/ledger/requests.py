@@ -66,15 +66,18 @@ class Work:
 
     @property
     def pair(self) -> tuple[int, str]:
+        """Intent and lease, as the ledger wants them."""
         return self.reservation.intent_id, self.reservation.lease_token
 
     def fail(self, error: exc.DocflowError) -> None:
+        """End with an error."""
         error.document = error.document or self.request.reference or self.request.key.source_number
         self.outcome = WriteOutcome(
             request=self.request, status="failed", error=error, intent_id=self.reservation.intent_id
         )
 
     def end(self, status: Status, receipt: Receipt | None, reading: Reading | None) -> None:
+        """End well, or with content that has changed."""
         self.outcome = WriteOutcome(
             request=self.request,
             status=status,

@@ -85,7 +85,7 @@ def docflow_connection(
 
 @pytest.fixture
 def docflow_fault(docflow_sandbox: Sandbox) -> Callable[..., int]:
-    """Set a fault by rule: ``docflow_fault("reply_lost", method="POST", path="*/processInstances", times=1)``."""
+    """Set a fault by rule: ``docflow_fault("reply_lost", method="POST", times=1)``."""
 
     def fault(name: str, **conditions: Any) -> int:
         return docflow_sandbox.fault(FaultRule(name, **conditions))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""A source whose content changes after it was written: what is used of its lines is accounted for throughout."""
+"""A source whose content changes after it was written: the use of its lines stays accounted for."""
 
 from __future__ import annotations
 
