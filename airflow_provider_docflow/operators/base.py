@@ -15,7 +15,13 @@ from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.hooks.ledger import DEFAULT_CONN_ID
 from airflow_provider_docflow.links.document import OpenDocumentLink
 from airflow_provider_docflow.operators.lineage import collect_inputs, collect_outputs
-from airflow_provider_docflow.operators.settling import FailOn, check_fail_on, failure_of, report
+from airflow_provider_docflow.operators.settling import (
+    FailOn,
+    check_fail_on,
+    failure_of,
+    report,
+    transient_of,
+)
 from airflow_provider_docflow.retry import DEFAULT_RETRIES, POLICY
 
 if TYPE_CHECKING:
@@ -44,12 +50,16 @@ class DocflowOperator(BaseOperator):
 
     :param docflow_conn_id: connection of the system that is read or written.
     :param ledger_conn_id: connection of the ledger.
-    :param fail_on: whether the task fails when ``any`` document failed, only when ``all`` did, or ``never``.
+    :param fail_on: whether the task fails when ``any`` document failed, only when ``all`` did, or ``never``;
+        as long as it has retries left, it takes them for documents that another try may help.
     """
 
     template_fields: Sequence[str] = ("docflow_conn_id", "ledger_conn_id", "fail_on")
     operator_extra_links = (OpenDocumentLink(),)
     ui_color = "#eef4fb"
+
+    tries_again: ClassVar[bool] = True
+    """Whether retries are taken for single documents although ``fail_on`` would let the task pass."""
 
     serialized_beside: ClassVar[frozenset[str]] = frozenset()
     """Arguments that are no templates and still belong to the serialised DAG, so that a change shows."""
@@ -150,6 +160,8 @@ class DocflowOperator(BaseOperator):
         error = failure_of(outcomes, self.fail_on)
         if isinstance(error, exc.HeldError):
             raise error
+        if error is None and self.tries_again and context["ti"].try_number <= context["ti"].max_tries:
+            error = transient_of(outcomes)
         packed = flow.pack(outcomes, single=single)
         if error is None:
             return packed

@@ -58,6 +58,8 @@ class NotifyOperator(DocflowOperator):
     )
     serialized_beside: ClassVar[frozenset[str]] = frozenset({"template", "digest"})
     ui_color = "#fdf3c4"
+    # What may have arrived is not sent again, and whoever was not told must not hold up the flow.
+    tries_again = False
 
     def __init__(
         self,

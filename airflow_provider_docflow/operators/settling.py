@@ -56,20 +56,31 @@ def failure_of(outcomes: Sequence[Outcome], fail_on: str) -> exc.DocflowError | 
     failures = [outcome for outcome in outcomes if outcome.status in _FAILURES]
     if not failures or fail_on == "never" or (fail_on == "all" and len(failures) < len(outcomes)):
         return None
-    errors = [error_of(outcome) for outcome in failures]
+    errors = _errors(failures)
     if len(outcomes) == 1:
         return errors[0]
-    for outcome, error in zip(failures, errors, strict=True):
-        error.document = error.document or outcome.source
-    # An error of the ledger says that nothing was sent, so that a retry may help there too.
-    transient = [error for error in errors if isinstance(error, exc.TransientError | exc.LedgerError)]
-    if transient:
-        return _joined(transient, errors, exc.TransientError, len(outcomes))
+    if transient := transient_of(outcomes):
+        return transient
     if all(isinstance(error, exc.HeldError) for error in errors):
         return _joined(errors, errors, exc.HeldError, len(outcomes))
     # Of the rest those count that no time heals; what was only held goes on when the task is cleared.
     lasting = [error for error in errors if not isinstance(error, exc.HeldError)]
     return _joined(lasting, errors, exc.PermanentError, len(outcomes))
+
+
+def transient_of(outcomes: Sequence[Outcome]) -> exc.DocflowError | None:
+    """Return the error of those documents which another try may help, or None."""
+    errors = _errors([outcome for outcome in outcomes if outcome.status in _FAILURES])
+    # An error of the ledger says that nothing was sent, so that a retry may help there too.
+    transient = [error for error in errors if isinstance(error, exc.TransientError | exc.LedgerError)]
+    return _joined(transient, errors, exc.TransientError, len(outcomes)) if transient else None
+
+
+def _errors(failures: Sequence[Outcome]) -> list[exc.DocflowError]:
+    errors = [error_of(outcome) for outcome in failures]
+    for outcome, error in zip(failures, errors, strict=True):
+        error.document = error.document or outcome.source
+    return errors
 
 
 def _joined(
