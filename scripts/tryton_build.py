@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts import tryton_seed
-from scripts.tryton_process import TrytonUnavailable, configure, end, free_port, start, wait
+from scripts.tryton_process import TrytonUnavailable, configure, end, free_port, let_go, start, wait
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 SERIES = "8.2"
@@ -133,6 +133,7 @@ def _build_template(cache: Path) -> None:
             rpc.close()
         finally:
             end(process.pid)
+            let_go(process)
         seeded["users"]["admin"]["password"] = password
         half = cache / "template.half"
         shutil.rmtree(half, ignore_errors=True)

@@ -19,7 +19,16 @@ if __package__ in {None, ""}:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from scripts.tryton_build import command, template
-from scripts.tryton_process import TrytonUnavailable, configure, end, free_port, is_running, start, wait
+from scripts.tryton_process import (
+    TrytonUnavailable,
+    configure,
+    end,
+    free_port,
+    is_running,
+    let_go,
+    start,
+    wait,
+)
 
 STATE = "tryton.json"
 
@@ -58,6 +67,7 @@ def up(home: Path, port: int = 0, db: str = "docflow") -> dict[str, Any]:
     process = start(command(home, db), home)
     wait(process, home, state["base_url"], db, state["users"]["admin"]["password"]).close()
     state["pid"] = process.pid
+    let_go(process)
     (home / STATE).touch(mode=0o600)
     (home / STATE).write_text(json.dumps(state, indent=1, ensure_ascii=False))
     return state
@@ -73,11 +83,11 @@ def down(home: Path) -> bool:
         return False
     pid = int(json.loads(state.read_text())["pid"])
     state.unlink()
+    if not is_running(pid):
+        return False
     environment = Path(f"/proc/{pid}/environ")
     # After a reboot the number may belong to somebody else.
     if environment.exists() and str(home.resolve()).encode() not in environment.read_bytes():
-        return False
-    if not is_running(pid):
         return False
     end(pid)
     return True
