@@ -13,6 +13,8 @@ once more and creates nothing that is there.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from airflow.sdk import Param, dag
 
 from airflow_provider_docflow.operators.action import WriteBackOperator
@@ -30,6 +32,7 @@ TERMS = {
 
 @dag(
     schedule=None,
+    default_args={"retry_delay": timedelta(seconds=10)},
     max_active_runs=1,
     tags=["docflow"],
     params={"cursor": Param("requisitions_in_volume", type="string", title="Cursor")},
@@ -97,9 +100,11 @@ def requisitions_in_volume() -> None:
     told = NotifyOperator(
         task_id="told", docflow_conn_id="oa_volume", source=approved.output, channels=["dingtalk_robot"]
     )
-    advanced = AdvanceCursorOperator(task_id="advanced", listed=listed.output)
-    approved >> [told, advanced]
+    # Last, so that a run which is given up leaves everything to the next one; nothing decided is no reason
+    # to look through the same changes again.
+    advanced = AdvanceCursorOperator(task_id="advanced", listed=listed.output, trigger_rule="none_failed")
     [in_advance, payments] >> written_back
+    [written_back, told] >> advanced
 
 
 requisitions_in_volume()

@@ -38,7 +38,6 @@ def run(home: Home, documents: int, database: str = "", conf: dict[str, Any] | N
     documents = int(home.choose("documents", documents))
     today = dt.date.fromisoformat(home.choose("today", dt.date.today().isoformat()))
     servers = Servers(home, database)
-    restarted = home.running("airflow") is None
     with progress.stage("servers: Tryton, OA, finance", 3) as tell:
         airflow = servers.start_airflow()
         servers.tryton()
@@ -49,8 +48,6 @@ def run(home: Home, documents: int, database: str = "", conf: dict[str, Any] | N
     with progress.stage("Airflow", 1):
         servers.airflow_answers(airflow)
         job.connect(airflow)
-    if restarted:
-        airflow.give_up(VOLUME)
     job.adopt()
     job.run_lanes(airflow, conf)
     return _report(job, servers, progress, time.monotonic() - began)

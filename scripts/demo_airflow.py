@@ -94,13 +94,14 @@ class AirflowClient:
         return run_id
 
     def wait(self, dag_id: str, run_id: str, tell: Callable[[], None] = lambda: None) -> dict[str, Any]:
-        """Wait for the end of a run and return it.
+        """Wait for the end of a run and return it; what failed in it is cleared once.
 
-        :raises AirflowError: it failed.
+        :raises AirflowError: it failed again.
         """
-        while (run := self.call("GET", f"dags/{dag_id}/dagRuns/{run_id}"))["state"] not in ENDED:
-            tell()
-            time.sleep(1)
+        run = self._ended(dag_id, run_id, tell)
+        if run["state"] == "failed":
+            self.clear_failed(dag_id, run_id)
+            run = self._ended(dag_id, run_id, tell)
         tell()
         if run["state"] == "failed":
             failed = [one["task_id"] for one in self.tasks(dag_id, run_id) if one["state"] == "failed"]
@@ -109,13 +110,16 @@ class AirflowClient:
             )
         return dict(run)
 
-    def give_up(self, dag_id: str) -> int:
-        """Mark the unfinished runs of a DAG as failed; return how many there were."""
-        open_runs = [run for run in self.runs(dag_id) if run["state"] not in ENDED]
-        for run in open_runs:
-            path = f"dags/{dag_id}/dagRuns/{run['dag_run_id']}"
-            self.call("PATCH", path, {"state": "failed"})
-        return len(open_runs)
+    def _ended(self, dag_id: str, run_id: str, tell: Callable[[], None]) -> dict[str, Any]:
+        while (run := self.call("GET", f"dags/{dag_id}/dagRuns/{run_id}"))["state"] not in ENDED:
+            tell()
+            time.sleep(1)
+        return dict(run)
+
+    def clear_failed(self, dag_id: str, run_id: str) -> None:
+        """Let the failed tasks of a run, and those that waited for them, run again."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}/clear"
+        self.call("POST", path, {"dry_run": False, "only_failed": True})
 
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """Return the task instances of a run."""

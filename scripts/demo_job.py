@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_docflow.ledger import Ledger
-from scripts.demo_airflow import ENDED, OVER, AirflowClient, AirflowError
+from scripts.demo_airflow import OVER, AirflowClient, AirflowError
 from scripts.demo_cases import Form
 from scripts.demo_erp import Erp
 from scripts.demo_oa import Entered, Oa
@@ -213,8 +213,8 @@ class Job:
 
     def run_volume(self, airflow: AirflowClient, title: str = "", conf: dict[str, Any] | None = None) -> str:
         """Run the volume lane once, or wait for the run that is under way."""
-        open_runs = [run for run in airflow.runs(VOLUME) if run["state"] not in ENDED]
-        run_id = open_runs[0]["dag_run_id"] if open_runs else airflow.trigger(VOLUME, conf)
+        begun = [run["dag_run_id"] for run in airflow.runs(VOLUME) if run["state"] != "success"]
+        run_id = begun[-1] if begun else airflow.trigger(VOLUME, conf)
         counts = _Counts(airflow, run_id, self.ledger)
         names = {name: f"{title}{text}" for name, text in STAGES.items()}
         expected = {} if title else self._expected()
@@ -247,8 +247,7 @@ class Job:
         runs = airflow.runs(VALUE)
         for run in runs:
             if run["state"] == "failed":
-                path = f"dags/{VALUE}/dagRuns/{run['dag_run_id']}/clear"
-                airflow.call("POST", path, {"dry_run": False, "only_failed": True})
+                airflow.clear_failed(VALUE, run["dag_run_id"])
         return sum(run["state"] == "success" for run in runs)
 
 
