@@ -32,7 +32,8 @@ TERMS = {
 
 @dag(
     schedule=None,
-    default_args={"retry_delay": timedelta(seconds=10)},
+    # A batch of a thousand does not queue behind forty runs of one document each.
+    default_args={"retry_delay": timedelta(seconds=10), "priority_weight": 100},
     max_active_runs=1,
     tags=["docflow"],
     params={"cursor": Param("requisitions_in_volume", type="string", title="Cursor")},

@@ -69,6 +69,7 @@ class Job:
 
     def prepare(self) -> None:
         """Let people fill in forms, order by hand, and withdraw what was approved."""
+        assert self.ledger.ledger_id  # its tables are there before anybody needs them
         self.erp.number_by_kind()
         with self.progress.stage("forms filled in", len(self.forms)) as tell:
             for lane, code in self.codes.items():
@@ -157,7 +158,7 @@ class Job:
     @cached_property
     def ledger(self) -> Ledger:
         """The ledger, to look into it."""
-        return Ledger.open(self.servers.ledger_url, keys=[self.servers.fernet_key])
+        return Ledger.open(self.servers.ledger_url, keys=[self.servers.fernet_key], create=True)
 
     def adopt(self) -> None:
         """Register the orders made by hand, then let somebody delete some of them."""
