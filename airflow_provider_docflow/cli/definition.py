@@ -4,108 +4,92 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand, lazy_load_command
+from airflow.cli.cli_config import Arg, GroupCommand
 
-_ROOM = "airflow_provider_docflow.cli"
-LEDGER = Arg(("--ledger-conn-id",), help="connection of the ledger", default="docflow_ledger")
-JSON = Arg(("--json",), help="print JSON", action="store_true")
-REASON = Arg(("--reason",), help="why; kept in the audit", required=True)
-NUMBER = Arg(("number",), help="document number, in any system")
-CONN = Arg(("conn_id",), help="connection id")
-
-
-def _command(name: str, help_text: str, where: str, *args: Arg) -> ActionCommand:
-    return ActionCommand(
-        name=name, help=help_text, func=lazy_load_command(f"{_ROOM}.{where}"), args=(*args, LEDGER)
-    )
-
-
-def _option(name: str, help_text: str, *, required: bool = False, default: str | None = "") -> Arg:
-    return Arg((f"--{name}",), help=help_text, required=required, default=None if required else default)
-
+from airflow_provider_docflow.cli.arguments import CONN, JSON, NUMBER, REASON, command, option
 
 _ROUTE: Sequence[Arg] = (
-    _option("source-conn", "connection of the source system", required=True),
-    _option("source-type", "document type there", required=True),
-    _option("target-conn", "connection of the target system", required=True),
-    _option("target-type", "document type there", required=True),
-    _option("split-by", "as of the operator that would create the targets"),
-    _option("mapping", "as of that operator, as JSON"),
+    option("source-conn", "connection of the source system", required=True),
+    option("source-type", "document type there", required=True),
+    option("target-conn", "connection of the target system", required=True),
+    option("target-type", "document type there", required=True),
+    option("split-by", "as of the operator that would create the targets"),
+    option("mapping", "as of that operator, as JSON"),
 )
 
 COMMANDS = (
-    _command("show", "all numbers, links, decisions and history of a document", "showing.show", NUMBER, JSON),
-    _command(
+    command("show", "all numbers, links, decisions and history of a document", "showing.show", NUMBER, JSON),
+    command(
         "incidents",
         "what a person has to decide or correct",
         "incidents.list_incidents",
-        _option("status", "open, closed or all", default="open"),
-        _option("category", "data, master data, business rule, permission, quota, technical, control"),
-        _option("group", "root-cause group"),
-        _option("text", "part of the document number or the code"),
+        option("status", "open, closed or all", default="open"),
+        option("category", "data, master data, business rule, permission, quota, technical, control"),
+        option("group", "root-cause group"),
+        option("text", "part of the document number or the code"),
         JSON,
     ),
-    _command(
+    command(
         "retry",
         "let what an incident holds continue",
         "incidents.retry",
         Arg(("incident",), help="incident id", type=int, nargs="?"),
-        _option("group", "all open incidents of this root-cause group"),
+        option("group", "all open incidents of this root-cause group"),
         REASON,
     ),
-    _command(
+    command(
         "recreate",
         "let a cancelled or deleted document be created once more",
         "incidents.recreate",
         NUMBER,
-        _option("target-type", "document type that is to be created again", required=True),
-        _option("part", "which part, where it was split"),
+        option("target-type", "document type that is to be created again", required=True),
+        option("part", "which part, where it was split"),
         REASON,
     ),
-    _command(
+    command(
         "adopt",
         "register documents that exist already; nothing is sent",
         "adopting.adopt",
         *_ROUTE,
-        _option("csv", "file with the columns source_number, target_number and, if needed, company_code"),
-        _option("sources", "numbers to be matched by company, party, currency and total, comma separated"),
+        option("csv", "file with the columns source_number, target_number and, if needed, company_code"),
+        option("sources", "numbers to be matched by company, party, currency and total, comma separated"),
         Arg(("--yes",), help="register; without it the pairs are only shown", action="store_true"),
         JSON,
     ),
-    _command("check", "log in and ask the system who it is", "connections.check", CONN),
-    _command(
+    command("check", "log in and ask the system who it is", "connections.check", CONN),
+    command(
         "accept-instance",
         "accept that a connection leads to another instance now",
         "connections.accept",
         CONN,
         REASON,
     ),
-    _command(
+    command(
         "unblock",
         "let an instance be written to again, after a person has looked",
         "connections.unblock",
         Arg(("instance",), help="instance, as the ledger names it"),
         REASON,
     ),
-    _command("systems", "what each system can do, and what is guaranteed", "connections.systems", JSON),
+    command("systems", "what each system can do, and what is guaranteed", "connections.systems", JSON),
     GroupCommand(
         name="db",
         help="the ledger's schema",
         subcommands=(
-            _command("upgrade", "create the schema or bring it up to date", "ledgers.upgrade"),
-            _command("check", "tell the ledger's id and schema", "ledgers.check"),
+            command("upgrade", "create the schema or bring it up to date", "ledgers.upgrade"),
+            command("check", "tell the ledger's id and schema", "ledgers.check"),
         ),
     ),
     GroupCommand(
         name="ledger",
         help="the ledger's contents",
         subcommands=(
-            _command("verify", "prove that the audit is whole", "ledgers.verify"),
-            _command(
+            command("verify", "prove that the audit is whole", "ledgers.verify"),
+            command(
                 "recover",
                 "after a restore from backup: read back what was written since",
                 "ledgers.recover",
-                _option(
+                option(
                     "conns", "connections of the systems that were written to, comma separated", required=True
                 ),
                 REASON,
@@ -116,12 +100,12 @@ COMMANDS = (
         name="sandbox",
         help="stand-ins of vendor systems",
         subcommands=(
-            _command(
+            command(
                 "start",
                 "run the stand-ins until interrupted",
                 "ledgers.sandbox",
-                _option("home", "folder of their state", default="docflow-sandbox"),
-                _option("port", "port on 127.0.0.1", default="18090"),
+                option("home", "folder of their state", default="docflow-sandbox"),
+                option("port", "port on 127.0.0.1", default="18090"),
             ),
         ),
     ),

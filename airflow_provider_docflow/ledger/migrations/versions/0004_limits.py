@@ -1,0 +1,12 @@
+"""Limits and logins."""
+
+from __future__ import annotations
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Bring the ledger from 0003 to 0004."""

@@ -1,0 +1,12 @@
+"""Retention."""
+
+from __future__ import annotations
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Bring the ledger from 0005 to 0006."""
