@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import glob
 import itertools
 import os
 import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from scripts.postgres import postgres_programs
 from tests.rigs.locks import missing
 from tests.rigs.processes import Server, ServerDied, folder_for, free_port, run, unprivileged
 
@@ -38,31 +37,6 @@ _FAST_MARIADB = {
     "character-set-server": "utf8mb4",
     "performance-schema": "off",
 }
-
-
-def _folder_with(programs: tuple[str, ...], folders: list[str]) -> Path | None:
-    for folder in folders:
-        if folder and all(shutil.which(program, path=folder) for program in programs):
-            return Path(folder)
-    return None
-
-
-def _version_of(folder: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in folder.replace("-", "/").split("/") if part.isdigit())
-
-
-def postgres_programs() -> Path | None:
-    """The folder that holds ``postgres`` and ``initdb``: from PATH, pg_config, or a packager's folder."""
-    config = shutil.which("pg_config")
-    told = (
-        subprocess.run([config, "--bindir"], capture_output=True, text=True, check=False) if config else None
-    )
-    packaged = sorted(
-        glob.glob("/usr/lib/postgresql/*/bin") + glob.glob("/usr/pgsql-*/bin"), key=_version_of, reverse=True
-    )
-    on_path = shutil.which("initdb")
-    first = [str(Path(on_path).parent)] if on_path else []
-    return _folder_with(("postgres", "initdb"), [*first, told.stdout.strip() if told else "", *packaged])
 
 
 def mariadb_programs() -> tuple[str, str] | None:

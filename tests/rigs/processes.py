@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import ctypes
-import os
-import pwd
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+from scripts.accounts import folder_for, identity, unprivileged
+
+__all__ = ["Server", "ServerDied", "folder_for", "free_port", "run", "unprivileged"]
 
 _PR_SET_PDEATHSIG = 1
 
@@ -27,34 +28,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def unprivileged(*accounts: str) -> str | None:
-    """The account a server should run as.
-
-    :param accounts: preferred accounts, best first.
-    :returns: None when this process is not root and needs no other account.
-    """
-    if os.geteuid() != 0:
-        return None
-    known = {entry.pw_name for entry in pwd.getpwall()}
-    return next(name for name in (*accounts, "nobody", "daemon") if name in known)
-
-
-def folder_for(account: str | None, prefix: str) -> Path:
-    """A new folder that ``account`` owns; pytest's own ones are closed to everybody but root."""
-    folder = Path(tempfile.mkdtemp(prefix=prefix))
-    if account:
-        entry = pwd.getpwnam(account)
-        os.chown(folder, entry.pw_uid, entry.pw_gid)
-    return folder
-
-
-def _identity(account: str | None) -> dict[str, object]:
-    if account is None:
-        return {}
-    entry = pwd.getpwnam(account)
-    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
 
 
 def _die_with_parent() -> None:
@@ -74,7 +47,7 @@ def run(command: Sequence[str | Path], *, account: str | None, cwd: Path) -> Non
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        **_identity(account),  # type: ignore[call-overload]
+        **identity(account),  # type: ignore[call-overload]
     )
     if done.returncode:
         raise ServerDied(f"{command[0]} ended with {done.returncode}:\n{done.stdout[-2000:]}")
@@ -111,7 +84,7 @@ class Server:
                 stdout=log,
                 stderr=log,
                 preexec_fn=_die_with_parent,
-                **_identity(account),  # type: ignore[call-overload]
+                **identity(account),  # type: ignore[call-overload]
             )
 
     def wait_until(self, answers: Callable[[], object], *, seconds: float = 60) -> None:
