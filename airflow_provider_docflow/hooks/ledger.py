@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -38,7 +40,27 @@ def ledger_of(conn_id: str = DEFAULT_CONN_ID) -> Ledger:
         known = _opened.get((os.getpid(), url))
         if known is None:
             known = _opened[os.getpid(), url] = Ledger.open(url, keys=keys)
-        return known
+    if role := process_role():
+        # Whether a process was seen here is for people to know; no work waits for it.
+        with suppress(exc.DocflowError):
+            known.sightings.seen(role, hostname())
+    return known
+
+
+def process_role() -> str:
+    """Tell whether this process runs a task (``worker``) or triggers (``triggerer``); empty if neither."""
+    runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
+    supervisor = getattr(runner, "SUPERVISOR_COMMS", None)
+    if supervisor is None:
+        return ""
+    return "triggerer" if type(supervisor).__name__ == "TriggerCommsDecoder" else "worker"
+
+
+def hostname() -> str:
+    """Return this machine's name as Airflow writes it into its own tables."""
+    from airflow.utils.net import get_hostname
+
+    return str(get_hostname())
 
 
 def ledger_address(conn_id: str = DEFAULT_CONN_ID) -> tuple[str, list[str]]:
