@@ -52,7 +52,13 @@ def recover(args: Namespace) -> None:
     show_table(
         ("instance", "found again", "unknown to the ledger", "to be decided", "writing"),
         [
-            (row.instance, row.found, row.foreign, row.undecided, "open" if row.open else "blocked")
+            (
+                row.instance,
+                row.found,
+                "not known" if row.foreign is None else row.foreign,
+                row.undecided,
+                "open" if row.open else "blocked",
+            )
             for row in rows
         ],
     )

@@ -210,7 +210,7 @@ def test_a_recovered_ledger_finds_again_what_had_landed(
     _back_to_sending(world.ledger)
     said = shell("ledger", "recover", "--conns", "erp", "--reason", "restored")
     assert said.code == 0, said.err
-    assert said.out.splitlines()[1].split() == ["plain-erp-1", "1", "0", "0", "open"]
+    assert said.out.splitlines()[1].split() == ["plain-erp-1", "1", "not", "known", "0", "open"]
     (row,) = world.ledger.intents.find(purpose="create")
     assert row.status == "done"
     done = run_chain(runner, "PR-1")

@@ -90,12 +90,17 @@ class Finding(IntentRows):
         target_type: str = "",
         purpose: str = "",
         limit: int = 100,
+        after_id: int = 0,
         tx: Connection | None = None,
     ) -> list[IntentRow]:
-        """Return the intents of a business, the oldest first."""
+        """Return the intents of a business, the oldest first.
+
+        :param after_id: the last id of the page before.
+        """
         named = {"source_number": source_number, "source_instance": source_instance, "purpose": purpose}
         named |= {"target_instance": target_instance, "target_type": target_type}
         conditions = [intent.c[name] == value for name, value in named.items() if value]
+        conditions.append(intent.c.id > after_id)
         return self._select(select(*LIGHT).where(*conditions).order_by(intent.c.id).limit(limit), tx)
 
     def for_document(self, ref: DocumentRef, *, tx: Connection | None = None) -> list[IntentRow]:
