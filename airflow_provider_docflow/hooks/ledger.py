@@ -60,7 +60,7 @@ def hostname() -> str:
     """Return this machine's name as Airflow writes it into its own tables."""
     from airflow.utils.net import get_hostname
 
-    return str(get_hostname())
+    return str(get_hostname())  # type: ignore[no-untyped-call]
 
 
 def ledger_address(conn_id: str = DEFAULT_CONN_ID) -> tuple[str, list[str]]:

@@ -7,7 +7,7 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
 
@@ -67,7 +67,7 @@ class Sightings(Store):
         # Tasks are processes of their own: without this look, thousands of them would write one row.
         if known and known.version == __version__ and now - known.seen_at < timedelta(seconds=REPEAT_SECONDS):
             return
-        row = {"digest": key, "role": role, "host": host, "ledger_id": self.ledger.ledger_id}
+        row: dict[str, Any] = {"digest": key, "role": role, "host": host, "ledger_id": self.ledger.ledger_id}
         row |= {"version": __version__, "first_at": now, "seen_at": now}
         changing = ("ledger_id", "version", "seen_at")
         self._db.write(lambda connection: upsert(connection, sighting, [row], changing))
