@@ -12,6 +12,7 @@ import httpx2
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.live import LiveField
 from airflow_provider_docflow.document import Document, DocumentRef, DocumentState
 
 if TYPE_CHECKING:
@@ -160,6 +161,9 @@ class DocumentProfile:
     actions: Mapping[str, Write] = field(default_factory=dict)
     stages: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"saved": ()})
     link: Callable[[Site, DocumentRef], str] | None = None
+    describe: Callable[[Site], Exchange[list[LiveField]]] | None = None
+    permissions: Callable[[Site], Exchange[Mapping[str, bool]]] | None = None
+    """Like ``describe`` it only reads: which operations (``read``, ``create``, …) the login may do."""
     page_size: int = 100
     approves: bool = False
     """This type carries decisions of its own: it may be waited for and observed as an approval."""
@@ -247,6 +251,8 @@ class SystemProfile:
         default_factory=dict
     )
     limits: tuple[Limit, ...] = ()
+    clock: Callable[[Site], Exchange[datetime]] | None = None
+    """Asks the system for its own time, where its replies carry none."""
     default_port: int | None = None
     timeout_seconds: float = 30.0
     max_connections: int = 8
