@@ -56,6 +56,7 @@ snapshot = table(
     text("content_hash", 128),
     Column("body", LongText, nullable=False),
     instant("taken_at"),
+    instant("purged_at", nullable=True),
 )
 
 decision = table(
@@ -93,6 +94,7 @@ batch = table(
     Column("size", Integer, nullable=False),
     text("actor", 500),
     instant("created_at", index=True),
+    instant("purged_at", nullable=True),
 )
 
 batch_item = table(

@@ -66,6 +66,7 @@ intent = table(
     instant("voided_at", nullable=True),
     instant("created_at"),
     instant("updated_at"),
+    instant("purged_at", nullable=True),
     Index(None, "status", "target_instance"),
 )
 
