@@ -8,17 +8,20 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, func, or_, select
+from sqlalchemy import Connection, RowMapping, func, select
 
 from airflow_provider_docflow.document import DocumentRef
+from airflow_provider_docflow.ledger.audiences import seen_by, widen
 from airflow_provider_docflow.ledger.base import Row, Store, insert_missing, ref_key, upsert
 from airflow_provider_docflow.ledger.database import chunks
 from airflow_provider_docflow.ledger.keys import digest_of
 from airflow_provider_docflow.ledger.models.memory import document, touch
+from airflow_provider_docflow.ledger.search import AXES, Search, Sort, TouchedBy, folded, matching, page_of
 
-AXES = ("lifecycle", "approval", "fulfilment", "invoicing", "payment")
+__all__ = ["DocumentEntry", "Documents", "Found", "Page", "Search", "Touch", "TouchedBy", "to_ref"]
+
 _KNOWN = ("number", "party_id", "party_name", "amount", "currency", "issue_date")
-_CHANGING = (*_KNOWN, *AXES, "raw", "read_at", "updated_at")
+_CHANGING = (*_KNOWN, *AXES, "raw", "read_at", "updated_at", "search_text")
 
 
 @dataclass(frozen=True)
@@ -50,27 +53,30 @@ class Touch:
 
 
 @dataclass(frozen=True)
-class Search:
-    """What to look for; every condition given must hold.
+class Found:
+    """A document as a search finds it.
 
-    :param text: part of the number, the party's id or its name.
-    :param state: axis to word, such as ``{"approval": "pending"}``.
-    :param dag_ids: only documents that one of these DAGs touched; None means all, an empty list none.
+    :param key: names it within the ledger.
     """
 
-    text: str = ""
-    number: str = ""
-    party_id: str = ""
-    instance: str = ""
-    document_type: str = ""
-    company_code: str = ""
-    currency: str = ""
-    amount_from: Decimal | None = None
-    amount_to: Decimal | None = None
-    issued_from: date | None = None
-    issued_to: date | None = None
-    state: Mapping[str, str] = field(default_factory=dict)
-    dag_ids: Sequence[str] | None = None
+    key: str
+    entry: DocumentEntry
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of what a search finds.
+
+    :param total: how many match, if ``total_is_exact``; else at least so many do.
+    :param more: whether another page follows.
+    """
+
+    documents: list[Found]
+    total: int
+    total_is_exact: bool
+    more: bool
 
 
 class Documents(Store):
@@ -125,14 +131,43 @@ class Documents(Store):
         self, wanted: Search, *, offset: int = 0, limit: int = 100, tx: Connection | None = None
     ) -> list[DocumentEntry]:
         """Return a page of what matches, the last changed first."""
-        query = _matching(select(document), wanted)
-        query = query.order_by(document.c.updated_at.desc(), document.c.ref_key).offset(offset).limit(limit)
-        rows = self._db.read(lambda connection: connection.execute(query).mappings().all(), tx)
-        return [_entry(row) for row in rows]
+        return [one.entry for one in self.page(wanted, offset=offset, limit=limit, tx=tx).documents]
+
+    def page(
+        self,
+        wanted: Search,
+        *,
+        sort: Sort = "-updated_at",
+        offset: int = 0,
+        limit: int = 50,
+        tx: Connection | None = None,
+    ) -> Page:
+        """Return a page of what matches, and how many there are.
+
+        :param sort: a column, falling if it begins with a minus sign.
+        :raises InvalidDocument: there is no such order.
+        """
+
+        def work(connection: Connection) -> Page:
+            keys = page_of(connection, wanted, sort=sort, offset=offset, limit=limit)
+            rows = _found(connection, keys.keys)
+            found = [rows[key] for key in keys.keys if key in rows]
+            return Page(found, keys.total, keys.total_is_exact, keys.more)
+
+        return self._db.read(work, tx)
+
+    def by_keys(
+        self, keys: Sequence[str], *, dag_ids: Sequence[str] | None = None, tx: Connection | None = None
+    ) -> dict[str, Found]:
+        """Return documents by their keys.
+
+        :param dag_ids: only documents that one of these DAGs touched; None means all, an empty list none.
+        """
+        return self._db.read(lambda connection: _found(connection, keys, dag_ids), tx)
 
     def count(self, wanted: Search, *, tx: Connection | None = None) -> int:
         """Return how many documents match."""
-        query = _matching(select(func.count()).select_from(document), wanted)
+        query = matching(select(func.count()).select_from(document), wanted)
         found: int = self._db.read(lambda connection: connection.execute(query).scalar_one(), tx)
         return found
 
@@ -160,6 +195,7 @@ class Documents(Store):
                 name = digest_of("docflow touch 1", key, *task.values())
                 rows[name] = {"digest": name, "ref_key": key, "at": now, **task}
             insert_missing(connection, touch, [rows[name] for name in sorted(rows)])
+            widen(connection, sorted({ref_key(ref) for ref in refs}), dag_id)
 
         if refs:
             self._db.write(work, tx)
@@ -213,7 +249,8 @@ def _blank(key: str, ref: DocumentRef, now: datetime) -> dict[str, Any]:
     row: dict[str, Any] = {"ref_key": key, **ref.to_json()}
     row |= {"party_id": "", "party_name": "", "amount": None, "currency": "", "issue_date": None}
     row |= dict.fromkeys(AXES, "unknown")
-    return row | {"raw": {}, "read_at": None, "created_at": now, "updated_at": now}
+    row |= {"raw": {}, "read_at": None, "created_at": now, "updated_at": now}
+    return row | {"search_text": _text(row)}
 
 
 def _merged(row: dict[str, Any], entry: DocumentEntry, now: datetime) -> dict[str, Any]:
@@ -225,30 +262,27 @@ def _merged(row: dict[str, Any], entry: DocumentEntry, now: datetime) -> dict[st
     if entry.state and (row["read_at"] is None or (read_at is not None and read_at >= row["read_at"])):
         known |= {axis: str(entry.state.get(axis, "unknown")) for axis in AXES}
         known |= {"raw": dict(entry.state.get("raw") or {}), "read_at": read_at or now}
-    return row | known | {"updated_at": now}
+    row = row | known | {"updated_at": now}
+    return row | {"search_text": _text(row)}
+
+
+def _text(row: Mapping[str, Any]) -> str:
+    return folded(row["number"], row["party_id"], row["party_name"])
+
+
+def _found(
+    connection: Connection, keys: Sequence[str], dag_ids: Sequence[str] | None = None
+) -> dict[str, Found]:
+    found: dict[str, Found] = {}
+    for some in chunks(sorted(set(keys))):
+        query = select(document).where(document.c.ref_key.in_(some))
+        if dag_ids is not None:
+            query = query.where(seen_by(dag_ids))
+        for row in connection.execute(query).mappings():
+            key = row["ref_key"]
+            found[key] = Found(key, _entry(row), row["created_at"], row["updated_at"])
+    return found
 
 
 def _instant(value: str | datetime | None) -> datetime | None:
     return datetime.fromisoformat(value) if isinstance(value, str) else value
-
-
-def _matching(query: Select[Any], wanted: Search) -> Select[Any]:
-    named = ("number", "party_id", "instance", "document_type", "company_code", "currency")
-    conditions: list[ColumnElement[bool]] = [
-        document.c[name] == value for name in named if (value := getattr(wanted, name))
-    ]
-    conditions += [document.c[axis] == word for axis, word in wanted.state.items() if axis in AXES]
-    if wanted.text:
-        within = (document.c.number, document.c.party_id, document.c.party_name)
-        conditions.append(or_(*(column.contains(wanted.text, autoescape=True) for column in within)))
-    conditions += _between(document.c.amount, wanted.amount_from, wanted.amount_to)
-    conditions += _between(document.c.issue_date, wanted.issued_from, wanted.issued_to)
-    if wanted.dag_ids is not None:
-        seen = select(touch.c.ref_key).where(touch.c.dag_id.in_(list(wanted.dag_ids)))
-        conditions.append(document.c.ref_key.in_(seen))
-    return query.where(and_(*conditions)) if conditions else query
-
-
-def _between(column: Any, lowest: Any, highest: Any) -> list[ColumnElement[bool]]:
-    bounds = [] if lowest is None else [column >= lowest]
-    return bounds if highest is None else [*bounds, column <= highest]

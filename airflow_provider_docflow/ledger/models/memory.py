@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Index, Integer
+from sqlalchemy import Boolean, Column, Index, Integer, String
 
 from airflow_provider_docflow.ledger.columns import BigId, BusinessDate, Exact, Json, LongText
 from airflow_provider_docflow.ledger.models.base import digest, instant, number_id, table, text
+
+#: Names a set of DAGs; the same set has the same name in every process.
+Audience = String(32)
 
 document = table(
     "document",
@@ -29,15 +32,24 @@ document = table(
     Column("raw", Json, nullable=False),
     instant("read_at", nullable=True),
     instant("created_at"),
-    instant("updated_at", index=True),
+    instant("updated_at"),
+    Column("audience", Audience),
+    Column("search_text", LongText),
     Index(None, "instance", "document_type"),
+    Index(None, "updated_at", "ref_key", "audience"),
+)
+
+audience = table(
+    "audience",
+    Column("audience", Audience, primary_key=True),
+    text("dag_id", primary_key=True, index=True),
 )
 
 touch = table(
     "touch",
     digest("digest", primary_key=True),
     digest("ref_key", index=True),
-    text("dag_id", index=True),
+    text("dag_id"),
     text("run_id"),
     text("task_id"),
     Column("map_index", Integer, nullable=False),

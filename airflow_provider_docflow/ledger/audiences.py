@@ -1,0 +1,60 @@
+"""Audiences: the set of DAGs that touched a document, named by one column of the document itself.
+
+A user sees what a DAG touched that the user may read. Asked of the touches, that question costs a look-up per
+document and touch; the sets are few, so one list of sets answers it for every document of a page or a count.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import ColumnElement, Connection, false, or_, select, update
+
+from airflow_provider_docflow.ledger.base import insert_missing
+from airflow_provider_docflow.ledger.database import chunks
+from airflow_provider_docflow.ledger.keys import digest_of
+from airflow_provider_docflow.ledger.models.memory import audience, document
+
+
+def seen_by(dag_ids: Collection[str]) -> ColumnElement[bool]:
+    """Return the condition that one of these DAGs touched the document; nothing for no DAG."""
+    if not dag_ids:
+        return false()
+    sets = select(audience.c.audience).where(audience.c.dag_id.in_(sorted(dag_ids)))
+    return document.c.audience.in_(sets)
+
+
+def widen(connection: Connection, keys: Sequence[str], dag_id: str) -> None:
+    """Add a DAG to the audiences of documents, in the transaction that records its touch."""
+    with_it = select(audience.c.audience).where(audience.c.dag_id == dag_id)
+    without = or_(document.c.audience.is_(None), document.c.audience.not_in(with_it))
+    for some in chunks(sorted(keys)):
+        query = select(document.c.ref_key, document.c.audience)
+        query = query.where(document.c.ref_key.in_(some), without).order_by(document.c.ref_key)
+        if connection.execute(query.limit(1)).first() is None:
+            continue
+        # Asked again under a lock: two DAGs that add themselves at the same moment must both end up in it.
+        before: dict[str | None, list[str]] = defaultdict(list)
+        for row in connection.execute(query.with_for_update()):
+            before[row.audience].append(row.ref_key)
+        _replace(connection, before, dag_id)
+
+
+def _replace(connection: Connection, before: dict[str | None, list[str]], dag_id: str) -> None:
+    known: dict[str, set[str]] = defaultdict(set)
+    names = sorted(name for name in before if name is not None)
+    for some in chunks(names):
+        for row in connection.execute(select(audience).where(audience.c.audience.in_(some))):
+            known[row.audience].add(row.dag_id)
+    for name in sorted(before, key=lambda one: before[one][0]):
+        dag_ids = sorted({dag_id} | (known[name] if name is not None else set()))
+        wider = audience_of(dag_ids)
+        insert_missing(connection, audience, [{"audience": wider, "dag_id": one} for one in dag_ids])
+        change = update(document).where(document.c.ref_key.in_(before[name]))
+        connection.execute(change.values(audience=wider))
+
+
+def audience_of(dag_ids: Collection[str]) -> str:
+    """Return the name of a set of DAGs."""
+    return digest_of("docflow audience 1", *sorted(dag_ids))[:32]
