@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
+import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import httpx2
 
@@ -29,44 +29,17 @@ from airflow_provider_docflow.core.exchange import (
 )
 from airflow_provider_docflow.core.profile import Token
 from airflow_provider_docflow.core.site import Site
+from airflow_provider_docflow.hooks.gates import Gate, Passage
+from airflow_provider_docflow.hooks.tokens import LocalTokens, Tokens, login_key
 
 # At INFO the client logs every URL with its query, where some vendors want tokens.
 if logging.getLogger("httpx2").level == logging.NOTSET:
     logging.getLogger("httpx2").setLevel(logging.WARNING)
 
+__all__ = ["AsyncDoor", "Door", "LocalTokens", "SqlRunner", "Tokens", "check_deadline", "refuse_if_late"]
+
 T = TypeVar("T")
 SqlRunner = Callable[[SqlUnit], list[list[dict[str, Any]]]]
-
-
-class Tokens(Protocol):
-    """Keeps logins' tokens; one refresh at a time, over all who share it."""
-
-    def get(self, key: str, stale: str | None, login: Callable[[], Token]) -> str:
-        """Return a token that is not ``stale``, calling ``login`` only if nobody else has."""
-
-
-class LocalTokens:
-    """Tokens of this process alone, for use without a ledger."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock, self._lock = clock, threading.Lock()
-        self._held: dict[str, tuple[str, float]] = {}
-
-    def get(self, key: str, stale: str | None, login: Callable[[], Token]) -> str:
-        """Return a token that is not ``stale``, calling ``login`` only if nobody else has."""
-        with self._lock:
-            value, good_until = self._held.get(key, ("", 0.0))
-            if value and value != stale and self._clock() < good_until:
-                return value
-            token = login()
-            margin = min(60.0, token.good_for_seconds / 10)
-            self._held[key] = (token.value, self._clock() + token.good_for_seconds - margin)
-            return token.value
-
-
-def login_key(site: Site) -> str:
-    """Name of a login: the same for every connection that signs in as the same user of the same system."""
-    return "\x1f".join((site.profile.name, site.base_url, site.database, site.username))
 
 
 def refuse_if_late(not_after: float | None) -> None:
@@ -90,11 +63,25 @@ def check_deadline(request: httpx2.Request) -> None:
     refuse_if_late(request.extensions.get("docflow_not_after"))
 
 
+def is_stale(request: httpx2.Request) -> bool:
+    """Tell whether the moment that a gate gave a request has passed, while it waited for a connection."""
+    return time.monotonic() > float(request.extensions.get("docflow_use_by", math.inf))
+
+
+def renewed(request: httpx2.Request) -> float:
+    """Ask the gate for another moment and return the seconds to wait for it.
+
+    :raises DocflowError: there is none in time; nothing was sent.
+    """
+    wait: float = request.extensions["docflow_renew"](request)
+    return wait
+
+
 class Door:
     """Performs exchanges on this thread.
 
     :param sql: runs a :class:`SqlUnit`; only SQL systems need it.
-    :param before_request: called before each request goes out; may wait (limits) or raise (quota).
+    :param gates: what every request and SQL unit passes before it leaves, in order.
     """
 
     def __init__(
@@ -104,10 +91,10 @@ class Door:
         tokens: Tokens | None = None,
         transport: httpx2.BaseTransport | None = None,
         sql: SqlRunner | None = None,
-        before_request: Callable[[], None] | None = None,
+        gates: Sequence[Gate] = (),
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.site, self.sql, self.sleep, self.before_request = site, sql, sleep, before_request
+        self.site, self.sql, self.sleep, self.gates = site, sql, sleep, gates
         self.tokens: Tokens = tokens or LocalTokens()
         self.client = httpx2.Client(
             transport=transport,
@@ -130,7 +117,7 @@ class Door:
         if isinstance(step, Pause):
             return self.sleep(step.seconds)
         if isinstance(step, SqlUnit):
-            return _sql(self.sql, self.site)(step)
+            return self._run_unit(step)
         raise TypeError(f"no door performs {type(step).__name__}")
 
     def _log_in(self) -> Token:
@@ -138,15 +125,39 @@ class Door:
         return drive(self.site.profile.login(self.site), self.perform)
 
     def _send(self, request: httpx2.Request) -> httpx2.Response:
-        if self.before_request:
-            self.before_request()
+        passage = self._passed(request)
 
         def trace(event: str, info: Any) -> None:
             if event.endswith("send_request_headers.started"):
+                while is_stale(request):
+                    self.sleep(renewed(request))
                 check_deadline(request)
 
         request.extensions = {**request.extensions, "trace": trace}
-        return self.client.send(request)
+        try:
+            reply = self.client.send(request)
+        except Exception as error:
+            passage.end(None, error)
+            raise
+        passage.end(reply, None)
+        return reply
+
+    def _run_unit(self, unit: SqlUnit) -> list[list[dict[str, Any]]]:
+        runner = _sql(self.sql, self.site)
+        passage = self._passed(unit)
+        try:
+            rows = runner(unit)
+        except Exception as error:
+            passage.end(None, error)
+            raise
+        passage.end(None, None)
+        return rows
+
+    def _passed(self, step: httpx2.Request | SqlUnit) -> Passage:
+        passage = Passage(self.gates, step)
+        while (wait := passage.go()) > 0:
+            self.sleep(wait)
+        return passage
 
     def close(self) -> None:
         """Close the connections."""
@@ -169,10 +180,10 @@ class AsyncDoor:
         tokens: Tokens | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
         sql: SqlRunner | None = None,
-        before_request: Callable[[], None] | None = None,
+        gates: Sequence[Gate] = (),
         concurrency: int | None = None,
     ) -> None:
-        self.site, self.sql, self.before_request = site, sql, before_request
+        self.site, self.sql, self.gates = site, sql, gates
         self.concurrency = concurrency or site.profile.max_connections
         self.tokens: Tokens = tokens or LocalTokens()
         self._lock = asyncio.Lock()
@@ -202,7 +213,7 @@ class AsyncDoor:
         if isinstance(step, Pause):
             return await asyncio.sleep(step.seconds)
         if isinstance(step, SqlUnit):
-            return await asyncio.to_thread(_sql(self.sql, self.site), step)
+            return await self._run_unit(step)
         raise TypeError(f"no door performs {type(step).__name__}")
 
     async def _login_token(self, stale: str | None) -> str:
@@ -215,19 +226,51 @@ class AsyncDoor:
 
     def _shared_token(self, stale: str | None) -> str:
         """Log in on a thread with a client of its own: the store's lock must not hold up the loop."""
-        with Door(self.site, before_request=self.before_request) as door:
+        with Door(self.site, gates=self.gates) as door:
             return self.tokens.get(login_key(self.site), stale, door._log_in)
 
     async def _send(self, request: httpx2.Request) -> httpx2.Response:
-        if self.before_request:
-            await asyncio.to_thread(self.before_request)
+        passage = await self._passed(request)
 
         async def trace(event: str, info: Any) -> None:
             if event.endswith("send_request_headers.started"):
+                while is_stale(request):
+                    wait = await asyncio.to_thread(renewed, request)
+                    await asyncio.sleep(wait)
                 check_deadline(request)
 
         request.extensions = {**request.extensions, "trace": trace}
-        return await self.client.send(request)
+        try:
+            reply = await self.client.send(request)
+        except Exception as error:
+            await self._ended(passage, None, error)
+            raise
+        await self._ended(passage, reply, None)
+        return reply
+
+    async def _run_unit(self, unit: SqlUnit) -> list[list[dict[str, Any]]]:
+        runner = _sql(self.sql, self.site)
+        passage = await self._passed(unit)
+        try:
+            rows = await asyncio.to_thread(runner, unit)
+        except Exception as error:
+            await self._ended(passage, None, error)
+            raise
+        await self._ended(passage, None, None)
+        return rows
+
+    async def _passed(self, step: httpx2.Request | SqlUnit) -> Passage:
+        """Take a step through the gates, in a thread: they ask the ledger."""
+        passage = Passage(self.gates, step)
+        wait = await asyncio.to_thread(passage.go) if self.gates else 0.0
+        while wait > 0:
+            await asyncio.sleep(wait)
+            wait = await asyncio.to_thread(passage.go)
+        return passage
+
+    async def _ended(self, passage: Passage, reply: httpx2.Response | None, error: Exception | None) -> None:
+        if self.gates:
+            await asyncio.to_thread(passage.end, reply, error)
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -14,6 +14,7 @@ from airflow_provider_docflow.core.profile import Query, Reading
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.hooks.doors import AsyncDoor, Door, SqlRunner, Tokens
+from airflow_provider_docflow.hooks.gates import Gate, gates_for
 from airflow_provider_docflow.ledger.asker import Asker
 from airflow_provider_docflow.ledger.requests import as_docflow
 from airflow_provider_docflow.ledger.writer import Writer
@@ -24,6 +25,7 @@ class System:
 
     :param site: the connection's settings; its instance is asked for and bound on first use.
     :param ledger: where the instance is bound and writes are accounted for; None permits reading only.
+    :param gates: makes the gates of the site; those of its ledger unless given.
     """
 
     def __init__(
@@ -33,13 +35,15 @@ class System:
         ledger: Any = None,
         tokens: Tokens | None = None,
         sql: SqlRunner | None = None,
-        before_request: Callable[[], None] | None = None,
+        gates: Callable[[Site], Sequence[Gate]] | None = None,
         concurrency: int | None = None,
         owner: str = "docflow",
         lease_seconds: float = 120.0,
     ) -> None:
         self._site, self.ledger, self.tokens, self.sql = site, ledger, tokens, sql
-        self.before_request, self.owner, self.lease_seconds = before_request, owner, lease_seconds
+        self.owner, self.lease_seconds = owner, lease_seconds
+        self._gates_for = gates or (lambda known: gates_for(ledger, known))
+        self._gates: tuple[Gate, ...] | None = None
         self.concurrency = concurrency or site.profile.max_connections
         self._bound = bool(site.instance)
         self._door: Door | None = None
@@ -68,16 +72,21 @@ class System:
             finally:
                 self.close()
             self._site = replace(self._site, instance=instance)
-            self._bound = True
+            self._bound, self._gates = True, None
         return self._site
+
+    @property
+    def gates(self) -> tuple[Gate, ...]:
+        """What every request to this system passes; shared by its doors."""
+        if self._gates is None:
+            self._gates = tuple(self._gates_for(self._site))
+        return self._gates
 
     @property
     def door(self) -> Door:
         """The sync door."""
         if self._door is None:
-            self._door = Door(
-                self._site, tokens=self.tokens, sql=self.sql, before_request=self.before_request
-            )
+            self._door = Door(self._site, tokens=self.tokens, sql=self.sql, gates=self.gates)
         return self._door
 
     def async_door(self) -> AsyncDoor:
@@ -86,7 +95,7 @@ class System:
             self._site,
             tokens=self.tokens,
             sql=self.sql,
-            before_request=self.before_request,
+            gates=self.gates,
             concurrency=self.concurrency,
         )
 

@@ -1,21 +1,54 @@
-"""Logins' tokens in the ledger: encrypted, one refresh at a time over all processes."""
+"""Logins' tokens: of this process, or in the ledger, encrypted; one refresh at a time over all who share."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.profile import Token
+from airflow_provider_docflow.core.site import Site
 
 LOGIN_SECONDS = 60.0
 PATIENCE_SECONDS = 120.0
 
 
+class Tokens(Protocol):
+    """Keeps logins' tokens; one refresh at a time, over all who share it."""
+
+    def get(self, key: str, stale: str | None, login: Callable[[], Token]) -> str:
+        """Return a token that is not ``stale``, calling ``login`` only if nobody else has."""
+
+
+class LocalTokens:
+    """Tokens of this process alone, for use without a ledger."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._lock = clock, threading.Lock()
+        self._held: dict[str, tuple[str, float]] = {}
+
+    def get(self, key: str, stale: str | None, login: Callable[[], Token]) -> str:
+        """Return a token that is not ``stale``, calling ``login`` only if nobody else has."""
+        with self._lock:
+            value, good_until = self._held.get(key, ("", 0.0))
+            if value and value != stale and self._clock() < good_until:
+                return value
+            token = login()
+            margin = min(60.0, token.good_for_seconds / 10)
+            self._held[key] = (token.value, self._clock() + token.good_for_seconds - margin)
+            return token.value
+
+
+def login_key(site: Site) -> str:
+    """Name of a login: the same for every connection that signs in as the same user of the same system."""
+    return "\x1f".join((site.profile.name, site.base_url, site.database, site.username))
+
+
 class LedgerTokens:
-    """Shares tokens through the ledger; see :class:`~airflow_provider_docflow.hooks.doors.Tokens`."""
+    """Shares tokens through the ledger; see :class:`Tokens`."""
 
     def __init__(self, ledger: Any, sleep: Callable[[float], None] = time.sleep) -> None:
         self.ledger, self.sleep = ledger, sleep

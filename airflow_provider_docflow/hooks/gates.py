@@ -1,0 +1,78 @@
+"""
+Gates: what a step passes before it leaves for a system, and what is learnt from its end.
+
+A gate may have a step wait (a limit), or refuse it (a quota, an outage); then nothing is sent. The doors
+take every request and every SQL unit through all gates, in order: logins, probes and polls too.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import httpx2
+
+from airflow_provider_docflow.core.exchange import SqlUnit
+from airflow_provider_docflow.core.site import Site
+
+log = logging.getLogger(__name__)
+
+GatedStep = httpx2.Request | SqlUnit
+
+
+class Gate(Protocol):
+    """One condition under which steps may leave; used by several threads at once."""
+
+    def before(self, step: GatedStep) -> float:
+        """Return the seconds to wait before the step goes on to the next gate and out.
+
+        Asked once for each step, and again only where a write was not sent in its time.
+
+        :raises DocflowError: the step may not leave; nothing is sent.
+        """
+
+    def after(self, step: GatedStep, reply: httpx2.Response | None, error: Exception | None) -> None:
+        """Learn how a step ended that had passed this gate.
+
+        :param reply: of a request, whatever it says.
+        :param error: why there is none; a ``DocflowError`` says that a request was never sent, be it that a
+            later gate refused it. Of a SQL unit both are None when it went well.
+        """
+
+
+class Passage:
+    """One step on its way through the gates."""
+
+    def __init__(self, gates: Sequence[Gate], step: GatedStep) -> None:
+        self._step, self._ahead, self._passed = step, list(gates), list[Gate]()
+
+    def go(self) -> float:
+        """Pass gates until one has the step wait; return the seconds, 0 behind the last gate.
+
+        :raises DocflowError: a gate refuses; the gates already passed have been told.
+        """
+        while self._ahead:
+            gate = self._ahead.pop(0)
+            try:
+                wait = gate.before(self._step)
+            except Exception as error:
+                self.end(None, error)
+                raise
+            self._passed.append(gate)
+            if wait > 0:
+                return wait
+        return 0.0
+
+    def end(self, reply: httpx2.Response | None, error: Exception | None) -> None:
+        """Tell the gates that were passed how the step ended; never raises, for it may have landed."""
+        for gate in self._passed:
+            try:
+                gate.after(self._step, reply, error)
+            except Exception as problem:
+                log.warning("A gate could not learn how a request ended: %s", problem)
+
+
+def gates_for(ledger: Any, site: Site) -> tuple[Gate, ...]:
+    """Return the gates of a site: its shared limits first; none without a ledger."""
+    return ()
