@@ -18,6 +18,8 @@
     │   ├── Misconfigured         a connection, mapping or argument is wrong
     │   ├── NotApproved           no valid decision covers what would be written
     │   ├── InstanceChanged       the connection answers as another instance than before
+    │   ├── ShadowOnly            it would be sent, and this runs in shadow
+    │   ├── ShadowReference       the document was never written: only a shadow run knows it
     │   └── IncidentOpen          a person has to decide first; incident says which
     ├── HeldError                 parks the work without using up retries
     │   ├── PeriodClosed          the posting period is closed
@@ -174,6 +176,14 @@ class NotApproved(PermanentError):
 
 class InstanceChanged(PermanentError):
     """The connection answers as another instance than the one that was accepted."""
+
+
+class ShadowOnly(PermanentError):
+    """It would be sent, and this runs in shadow; nothing was sent."""
+
+
+class ShadowReference(PermanentError):
+    """The document was never written: only a shadow run knows it."""
 
 
 class IncidentOpen(PermanentError):

@@ -20,6 +20,8 @@ from airflow_provider_docflow.core.redact import redact_text, redact_url
 from airflow_provider_docflow.core.site import Site
 
 READ_ATTEMPTS = 3
+WRITES = "docflow_writes"
+"""Extension of a request that changes something."""
 LONGEST_PAUSE = 20.0
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 
@@ -144,6 +146,8 @@ def _once(site: Site, request: httpx2.Request, *, writes: bool, want_json: bool)
     token: str | None = (yield TokenWanted()) if profile.login else None
     for last in (False, True):
         signed = profile.sign(request, token, site) if profile.sign else request
+        if writes:
+            signed.extensions = {**signed.extensions, WRITES: True}
         try:
             reply: httpx2.Response = yield signed
         except (httpx2.TransportError, httpx2.DecodingError) as error:

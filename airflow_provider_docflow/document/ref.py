@@ -11,6 +11,9 @@ from airflow_provider_docflow.document.model import DocumentType
 from airflow_provider_docflow.document.reading import validated
 from airflow_provider_docflow.document.values import Identifier, RequiredIdentifier
 
+SHADOW = "shadow:"
+"""How the internal id of a document begins that only a shadow run knows."""
+
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class DocumentRef:
@@ -35,6 +38,11 @@ class DocumentRef:
     def identity(self) -> tuple[str, str, str, str, int | None]:
         """What stays the same from draft to archive: everything but the number."""
         return self.instance, self.company_code, self.document_type.value, self.internal_id, self.fiscal_year
+
+    @property
+    def is_shadow(self) -> bool:
+        """Whether the document was never written: only a shadow run knows it."""
+        return self.internal_id.startswith(SHADOW)
 
     def to_json(self) -> dict[str, Any]:
         """Return the reference as JSON primitives."""
