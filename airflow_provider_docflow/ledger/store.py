@@ -28,6 +28,7 @@ from airflow_provider_docflow.ledger.instances import Instances
 from airflow_provider_docflow.ledger.intents import Intents
 from airflow_provider_docflow.ledger.links import Links
 from airflow_provider_docflow.ledger.models.writes import meta
+from airflow_provider_docflow.ledger.shadows import Shadows
 from airflow_provider_docflow.ledger.sightings import Sightings
 from airflow_provider_docflow.ledger.snapshots import Snapshots
 from airflow_provider_docflow.ledger.tokens import Tokens
@@ -60,6 +61,7 @@ class Ledger:
         self.documents, self.health, self.inbox = Documents(self), Healths(self), Inbox(self)
         self.incidents, self.instances, self.intents = Incidents(self), Instances(self), Intents(self)
         self.links, self.snapshots, self.tokens = Links(self), Snapshots(self), Tokens(self)
+        self.shadows = Shadows(self)
         self.sightings = Sightings(self)
 
     @classmethod
