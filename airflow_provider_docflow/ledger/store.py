@@ -24,10 +24,14 @@ from airflow_provider_docflow.ledger.documents import Documents
 from airflow_provider_docflow.ledger.health import Healths
 from airflow_provider_docflow.ledger.inbox import Inbox
 from airflow_provider_docflow.ledger.incidents import Incidents
+from airflow_provider_docflow.ledger.incidents_desk import Desk
+from airflow_provider_docflow.ledger.incidents_rules import IncidentRules
 from airflow_provider_docflow.ledger.instances import Instances
 from airflow_provider_docflow.ledger.intents import Intents
 from airflow_provider_docflow.ledger.links import Links
 from airflow_provider_docflow.ledger.models.writes import meta
+from airflow_provider_docflow.ledger.overrides import Overrides
+from airflow_provider_docflow.ledger.persons import People
 from airflow_provider_docflow.ledger.shadows import Shadows
 from airflow_provider_docflow.ledger.sightings import Sightings
 from airflow_provider_docflow.ledger.snapshots import Snapshots
@@ -50,17 +54,21 @@ class Ledger:
 
     :ivar ledger_id: names this ledger; two processes that see different ones do not share a memory.
     :ivar schema_version: of the tables, the same as this code's.
+    :ivar rules: who owns an incident and until when.
+    :ivar people: which users of different systems are one person.
     """
 
     def __init__(self, database: Database, cipher: Cipher, clock: Callable[[], datetime]) -> None:
         self.database, self.cipher, self.now = database, cipher, clock
         self.schema_version = migrate.SCHEMA_VERSION
+        self.rules, self.people = IncidentRules(), People()
         self.ledger_id = self._check_id_and_keys()
         self.audit, self.batches, self.budgets = Audit(self), Batches(self), Budgets(self)
         self.claims, self.cursors, self.decisions = Claims(self), Cursors(self), Decisions(self)
         self.documents, self.health, self.inbox = Documents(self), Healths(self), Inbox(self)
         self.incidents, self.instances, self.intents = Incidents(self), Instances(self), Intents(self)
         self.links, self.snapshots, self.tokens = Links(self), Snapshots(self), Tokens(self)
+        self.desk, self.overrides = Desk(self), Overrides(self)
         self.shadows = Shadows(self)
         self.sightings = Sightings(self)
 

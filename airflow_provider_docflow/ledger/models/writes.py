@@ -132,7 +132,11 @@ incident = table(
     instant("due", nullable=True),
     instant("opened_at"),
     instant("closed_at", nullable=True),
+    text("assignee"),
     Index(None, "status", "group_key"),
+    Index(None, "status", "owner_role"),
+    Index(None, "status", "assignee"),
+    Index(None, "status", "due"),
 )
 
 incident_event = table(
@@ -143,6 +147,20 @@ incident_event = table(
     text("actor"),
     Column("note", LongText, nullable=False),
     instant("at"),
+)
+
+override = table(
+    "override",
+    number_id(),
+    digest("active_digest", nullable=True, unique=True),
+    digest("ref_key", index=True),
+    text("field"),
+    text("status", 12),
+    text("actor"),
+    Column("body", LongText, nullable=False),
+    instant("at"),
+    text("ended_by"),
+    instant("ended_at", nullable=True),
 )
 
 audit_chain = table(
