@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select, update
 
+from airflow_provider_docflow.exceptions import NotFound
 from airflow_provider_docflow.ledger.base import Store, insert_missing
 from airflow_provider_docflow.ledger.incidents import NewIncident
 from airflow_provider_docflow.ledger.keys import digest_of
 from airflow_provider_docflow.ledger.models.shared import health
+from airflow_provider_docflow.ledger.ramp import Pace, begun, climbed, stumbled
 
-_CODE = "system_down"
+SYSTEM_DOWN = "system_down"
+_DEFAULT = Pace()
+_NAMES = ("state", "failures", "cause", "since", "probe_until", "outage", "ramp_level", "ramp_from")
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,10 @@ class Health:
     :param cause: the last failure.
     :param since: of this state.
     :param incident: the incident of the outage, if there is one.
+    :param probe_until: nobody else tries before.
+    :param outage: names the outage; one that comes back while the system recovers keeps its name.
+    :param ramp_level: how often the pace has doubled since the outage.
+    :param ramp_from: since when at this pace; None when there is no limit.
     """
 
     instance_id: str
@@ -33,6 +42,20 @@ class Health:
     cause: str
     since: datetime
     incident: int | None
+    probe_until: datetime | None = None
+    outage: str = ""
+    ramp_level: int = 0
+    ramp_from: datetime | None = None
+
+    @property
+    def word(self) -> str:
+        """The state for people: ``recovering`` while the pace is still limited."""
+        return "recovering" if self.state == "closed" and self.ramp_from is not None else self.state
+
+    @property
+    def plain(self) -> bool:
+        """Whether there is nothing to account for: it answers, and at any pace."""
+        return self.state == "closed" and not self.failures and self.ramp_from is None
 
 
 class Healths(Store):
@@ -48,7 +71,13 @@ class Healths(Store):
         query = select(health).order_by(health.c.instance_id)
         return self._db.read(lambda c: [_health(row) for row in c.execute(query).mappings()], tx)
 
-    def allow(self, instance_id: str, *, probe_seconds: float = 60.0, tx: Connection | None = None) -> float:
+    def allow(
+        self,
+        instance_id: str,
+        *,
+        probe_seconds: float = _DEFAULT.probe_seconds,
+        tx: Connection | None = None,
+    ) -> float:
         """Ask whether an instance may be called.
 
         :param probe_seconds: after so long in the open one caller may try, and the next after as long again.
@@ -60,75 +89,134 @@ class Healths(Store):
             if row is None or row["state"] == "closed":
                 return 0.0
             now = self._now()
-            if row["probe_until"] is not None and row["probe_until"] > now:
-                return float((row["probe_until"] - now).total_seconds())
+            if wait := _left(row["probe_until"], now):
+                return wait
             until = now + timedelta(seconds=probe_seconds)
             since = row["since"] if row["state"] == "half-open" else now
             _change(connection, instance_id, state="half-open", since=since, probe_until=until)
             return 0.0
 
         known = self.get(instance_id, tx=tx)
-        return self._db.write(work, tx) if known and known.state != "closed" else 0.0
+        if known is None or known.state == "closed":
+            return 0.0
+        # Thousands who wait only read; the lock is for those who may be the one that tries.
+        return _left(known.probe_until, self._now()) or self._db.write(work, tx)
 
     def failed(
         self,
         instance_id: str,
         cause: str,
         *,
-        threshold: int = 5,
-        probe_seconds: float = 60.0,
+        threshold: int = _DEFAULT.threshold,
+        probe_seconds: float = _DEFAULT.probe_seconds,
+        asked_at: datetime | None = None,
         tx: Connection | None = None,
     ) -> Health:
         """Record that an instance did not answer.
 
         :param cause: in words, without secrets.
         :param threshold: so many failures in a row are an outage, and open one incident.
+        :param asked_at: when it was asked; what was asked before an outage ended says nothing about now.
         """
 
         def work(connection: Connection) -> Health:
             now = self._now()
-            first = {
-                "digest": _key(instance_id),
-                "instance_id": instance_id,
-                "state": "closed",
-                "failures": 0,
-            }
-            first |= {"cause": "", "since": now, "probe_until": None, "incident_id": None}
-            insert_missing(connection, health, [first])
+            insert_missing(connection, health, [_first(instance_id, now)])
             row = _known(connection, instance_id)
+            if row["state"] == "closed" and row["outage"] and _before(asked_at, row):
+                return _health(row)
             failures = row["failures"] + 1
             changed: dict[str, Any] = {"failures": failures, "cause": cause[:500]}
             if failures >= threshold or row["state"] != "closed":
-                changed |= {"state": "open", "probe_until": now + timedelta(seconds=probe_seconds)}
-                changed |= {"since": now} if row["state"] != "open" else {}
-                new = NewIncident(
-                    "technical", _CODE, cause, instance_id=instance_id, group_key=f"{instance_id}|{_CODE}"
-                )
-                if row["incident_id"] is None:
-                    changed["incident_id"] = self.ledger.incidents.open(new, tx=connection)
-            _change(connection, instance_id, **changed)
+                changed |= self._opened(connection, row, cause)
+                changed["probe_until"] = now + timedelta(seconds=probe_seconds)
+            _change(connection, instance_id, **{**stumbled(row, now), **changed})
             return _health(_known(connection, instance_id))
 
         return self._db.write(work, tx)
 
-    def answered(self, instance_id: str, *, tx: Connection | None = None) -> None:
-        """Record that an instance answered; this ends an outage and closes its incident."""
+    def _opened(self, connection: Connection, row: RowMapping, cause: str) -> dict[str, Any]:
+        """Return what an outage changes; the first failure of one opens its incident."""
+        changed: dict[str, Any] = {"state": "open"}
+        if row["state"] != "open":
+            changed["since"] = self._now()
+        if row["state"] == "closed":
+            # A system that falls back while it recovers is the same outage to those who were told of it.
+            again = row["ramp_from"] is not None and row["outage"]
+            changed |= {"outage": row["outage"] if again else uuid.uuid4().hex, "ramp_from": None}
+        if row["incident_id"] is None:
+            name = row["instance_id"]
+            new = NewIncident(
+                "technical", SYSTEM_DOWN, cause, instance_id=name, group_key=f"{name}|{SYSTEM_DOWN}"
+            )
+            changed["incident_id"] = self.ledger.incidents.open(new, tx=connection)
+        return changed
 
-        def work(connection: Connection) -> None:
+    def answered(
+        self,
+        instance_id: str,
+        *,
+        pace: Pace = _DEFAULT,
+        asked_at: datetime | None = None,
+        tx: Connection | None = None,
+    ) -> Health | None:
+        """Record that an instance answered; this ends an outage, closes its incident and begins the ramp.
+
+        :param asked_at: when it was asked; what was asked before an outage began does not end it.
+        :returns: how it is now; None when it never failed.
+        """
+
+        def work(connection: Connection) -> Health | None:
             row = _row(connection, instance_id, locked=True)
-            if row is None or (row["state"] == "closed" and row["failures"] == 0):
-                return
+            if row is None or (row["state"] != "closed" and _before(asked_at, row)):
+                return _health(row) if row else None
+            now = self._now()
+            changed = climbed(row, pace, now)
+            if row["state"] != "closed":
+                changed = {"since": now, **begun(pace, now)}
+                self._ended(connection, row)
             well = {"state": "closed", "failures": 0, "cause": "", "probe_until": None, "incident_id": None}
-            since = row["since"] if row["state"] == "closed" else self._now()
-            _change(connection, instance_id, **well, since=since)
-            if row["incident_id"] is not None:
-                self.ledger.incidents.close(
-                    row["incident_id"], actor="docflow", reason="it answers again", tx=connection
-                )
+            _change(connection, instance_id, **well, **changed)
+            return _health(_known(connection, instance_id))
 
         known = self.get(instance_id, tx=tx)
-        if known and (known.state != "closed" or known.failures):
-            self._db.write(work, tx)
+        return known if known is None or known.plain else self._db.write(work, tx)
+
+    def _ended(self, connection: Connection, row: RowMapping) -> None:
+        self.ledger.parking.forget(row["instance_id"], tx=connection)
+        if row["incident_id"] is not None:
+            self.ledger.incidents.close(
+                row["incident_id"], actor="docflow", reason="it answers again", tx=connection
+            )
+
+    def ask_now(self, instance_id: str, *, tx: Connection | None = None) -> Health:
+        """Let the next caller try whether an outage is over, without waiting for the time of the next try.
+
+        :raises NotFound: the instance never failed.
+        """
+
+        def work(connection: Connection) -> Health:
+            row = _row(connection, instance_id, locked=True)
+            if row is None:
+                raise NotFound(f"the ledger knows of no failure of {instance_id}", system=instance_id)
+            _change(connection, instance_id, probe_until=None)
+            return _health(_known(connection, instance_id))
+
+        return self._db.write(work, tx)
+
+
+def _first(instance_id: str, now: datetime) -> dict[str, Any]:
+    row = {"digest": _key(instance_id), "instance_id": instance_id, "state": "closed", "failures": 0}
+    row |= {"cause": "", "since": now, "probe_until": None, "incident_id": None}
+    return row | {"outage": "", "ramp_level": 0, "ramp_from": None}
+
+
+def _left(until: datetime | None, now: datetime) -> float:
+    return max(0.0, (until - now).total_seconds()) if until is not None else 0.0
+
+
+def _before(asked_at: datetime | None, row: RowMapping) -> bool:
+    return asked_at is not None and asked_at < row["since"]
 
 
 def _key(instance_id: str) -> str:
@@ -150,5 +238,5 @@ def _change(connection: Connection, instance_id: str, **values: Any) -> None:
 
 
 def _health(row: RowMapping) -> Health:
-    names = ("instance_id", "state", "failures", "cause", "since")
-    return Health(**{name: row[name] for name in names}, incident=row["incident_id"])
+    known = {name: row[name] for name in _NAMES}
+    return Health(instance_id=row["instance_id"], incident=row["incident_id"], **known)

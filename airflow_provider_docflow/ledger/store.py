@@ -31,11 +31,13 @@ from airflow_provider_docflow.ledger.intents import Intents
 from airflow_provider_docflow.ledger.links import Links
 from airflow_provider_docflow.ledger.models.writes import meta
 from airflow_provider_docflow.ledger.overrides import Overrides
+from airflow_provider_docflow.ledger.parking import Parking
 from airflow_provider_docflow.ledger.persons import People
 from airflow_provider_docflow.ledger.shadows import Shadows
 from airflow_provider_docflow.ledger.sightings import Sightings
 from airflow_provider_docflow.ledger.snapshots import Snapshots
 from airflow_provider_docflow.ledger.tokens import Tokens
+from airflow_provider_docflow.ledger.windows import Windows
 
 _KEY_CHECK = "key check"
 
@@ -68,9 +70,9 @@ class Ledger:
         self.documents, self.health, self.inbox = Documents(self), Healths(self), Inbox(self)
         self.incidents, self.instances, self.intents = Incidents(self), Instances(self), Intents(self)
         self.links, self.snapshots, self.tokens = Links(self), Snapshots(self), Tokens(self)
-        self.desk, self.overrides = Desk(self), Overrides(self)
         self.shadows = Shadows(self)
-        self.sightings = Sightings(self)
+        self.desk, self.overrides = Desk(self), Overrides(self)
+        self.sightings, self.parking, self.windows = Sightings(self), Parking(self), Windows(self)
 
     @classmethod
     def open(

@@ -1,11 +1,11 @@
-"""Tables of what processes must share: limits, quotas, tokens, health, cursors, received events."""
+"""Tables of what processes must share: limits, quotas, tokens, health, windows, cursors, received events."""
 
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer
 
-from airflow_provider_docflow.ledger.columns import BigId, LongText
-from airflow_provider_docflow.ledger.models.base import digest, instant, table, text
+from airflow_provider_docflow.ledger.columns import BigId, BusinessDate, LongText
+from airflow_provider_docflow.ledger.models.base import digest, instant, number_id, table, text
 
 cursor = table(
     "cursor",
@@ -67,4 +67,31 @@ health = table(
     instant("since"),
     instant("probe_until", nullable=True),
     Column("incident_id", BigId),
+    text("outage", 40, server_default=""),
+    Column("ramp_level", Integer, nullable=False, server_default="0"),
+    instant("ramp_from", nullable=True),
+)
+
+window = table(
+    "window",
+    number_id(),
+    text("conn_id"),
+    text("instance_id", index=True),
+    instant("starts_at"),
+    instant("ends_at", index=True),
+    text("reason", 500),
+    text("actor"),
+    instant("created_at"),
+    instant("cancelled_at", nullable=True),
+)
+
+parked = table(
+    "parked",
+    digest("digest", primary_key=True),
+    text("instance_id"),
+    text("actor", 500),
+    Column("due", BusinessDate(), nullable=False),
+    instant("first_at"),
+    instant("back_at"),
+    Index(None, "instance_id", "due"),
 )
