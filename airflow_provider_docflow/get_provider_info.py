@@ -34,6 +34,13 @@ _CONFIG: dict[str, Any] = {
                 "example": "60",
                 "default": "30",
             },
+            "ledger_conn_id": {
+                "description": "Connection of the ledger that the pages of the API server show.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": None,
+                "default": "docflow_ledger",
+            },
             "language": {
                 "description": "Language of the texts that business users read: en or zh.",
                 "version_added": "0.1.0",

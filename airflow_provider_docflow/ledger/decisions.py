@@ -132,6 +132,16 @@ class Decisions(Store):
         """Return a document's decisions in the order they were recorded."""
         return self._db.read(lambda c: [self._decision(row) for row in _rows(c, [ref_key(ref)])], tx)
 
+    def by_keys(self, keys: Sequence[str], *, tx: Connection | None = None) -> list[tuple[str, Decision]]:
+        """Return the decisions on documents, with the documents' keys, in the order they were recorded."""
+
+        def work(connection: Connection) -> list[tuple[str, Decision]]:
+            rows = [row for some in chunks(sorted(set(keys))) for row in _rows(connection, some)]
+            rows.sort(key=lambda row: row["id"])
+            return [(row["ref_key"], self._decision(row)) for row in rows]
+
+        return self._db.read(work, tx)
+
     def valid_for(
         self, ref: DocumentRef, material_hash: str, *, tx: Connection | None = None
     ) -> Decision | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -50,6 +51,7 @@ class Instances(Store):
                 lambda connection: self._first(connection, conn_id, instance_id, system), tx
             )
         if known["instance_id"] == instance_id:
+            self._answers_again(conn_id, instance_id, tx)
             return
         before = known["instance_id"]
         reason = f"it answered as {before} before and answers as {instance_id} now"
@@ -61,6 +63,19 @@ class Instances(Store):
             f"{conn_id} --reason TEXT. Else correct the connection's address.",
             incident=self.ledger.incidents.open(new, tx=tx),
         )
+
+    def _answers_again(self, conn_id: str, instance_id: str, tx: Connection | None) -> None:
+        """Close what was opened while the connection led elsewhere; its address has been corrected."""
+        code, number = "instance_changed", conn_id
+        if self.ledger.incidents.search(code=code, document_number=number, limit=1, tx=tx):
+            self.ledger.incidents.close_named(
+                code,
+                actor="docflow",
+                reason=f"it answers as {instance_id} again",
+                instance_id=instance_id,
+                document_number=number,
+                tx=tx,
+            )
 
     def _first(self, connection: Connection, conn_id: str, instance_id: str, system: str) -> RowMapping:
         row = {"digest": _conn_key(conn_id), "conn_id": conn_id, "instance_id": instance_id, "system": system}
@@ -103,6 +118,30 @@ class Instances(Store):
         """Return the instance that a connection is accepted to answer as, or None."""
         found = self._db.read(lambda connection: _bound(connection, conn_id), tx)
         return str(found["instance_id"]) if found else None
+
+    def reached_by(
+        self, instance_ids: Sequence[str], *, tx: Connection | None = None
+    ) -> tuple[dict[str, list[str]], dict[str, str]]:
+        """Return the connections that are accepted to lead to each instance, and its product."""
+
+        def work(connection: Connection) -> tuple[dict[str, list[str]], dict[str, str]]:
+            leading: dict[str, list[str]] = {}
+            products: dict[str, str] = {}
+            for some in chunks(instance_ids):
+                known = select(instance.c.instance_id, instance.c.system).where(
+                    instance.c.instance_id.in_(some)
+                )
+                products.update({row.instance_id: row.system for row in connection.execute(known)})
+                query = (
+                    select(bound)
+                    .where(bound.c.instance_id.in_(some))
+                    .order_by(bound.c.since, bound.c.conn_id)
+                )
+                for row in connection.execute(query):
+                    leading.setdefault(row.instance_id, []).append(row.conn_id)
+            return leading, products
+
+        return self._db.read(work, tx)
 
     def writable(self, *instance_ids: str, tx: Connection | None = None) -> None:
         """Refuse to write to an instance that is blocked; every write passes here.

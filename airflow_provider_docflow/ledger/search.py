@@ -134,11 +134,16 @@ def _touched(by: TouchedBy, dag_ids: Sequence[str] | None) -> ColumnElement[bool
     if dag_ids is not None and by.dag_id not in dag_ids:
         # That a DAG touched a document is told only to those who may read that DAG.
         return false()
+    return document.c.ref_key.in_(touched_keys(by))
+
+
+def touched_keys(by: TouchedBy) -> Select[Any]:
+    """Return the query of the documents that a run or task touched."""
     named = {"dag_id": by.dag_id, "run_id": by.run_id, "task_id": by.task_id}
     conditions = [touch.c[name] == value for name, value in named.items() if value]
     if by.map_index is not None:
         conditions.append(touch.c.map_index == by.map_index)
-    return document.c.ref_key.in_(select(touch.c.ref_key).where(*conditions))
+    return select(touch.c.ref_key).where(*conditions)
 
 
 def page_of(connection: Connection, wanted: Search, *, sort: Sort, offset: int, limit: int) -> Keys:

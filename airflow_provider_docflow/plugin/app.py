@@ -1,0 +1,50 @@
+"""The pages' API as one application, mounted into Airflow's API server under ``/docflow``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+
+from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.redact import redact_text
+from airflow_provider_docflow.plugin.access import adopt_auth_manager, permissions
+from airflow_provider_docflow.plugin.acting import router as acting
+from airflow_provider_docflow.plugin.reading import router as documents
+from airflow_provider_docflow.plugin.reading_incidents import router as incidents
+
+API = "/api/v1"
+STATIC = Path(__file__).with_name("static")
+_STATUS: tuple[tuple[type[exc.DocflowError], int], ...] = (
+    (exc.LedgerError, 503),
+    (exc.Misconfigured, 503),
+    (exc.NotFound, 404),
+    (exc.InvalidDocument, 422),
+    (exc.Unsupported, 422),
+    (exc.Rejected, 409),
+    (exc.Conflict, 409),
+    (exc.IncidentOpen, 409),
+    (exc.HeldError, 409),
+)
+
+
+def create_app() -> FastAPI:
+    """Return the application; every route of its API asks for a login, its static files do not."""
+    app = FastAPI(title="docflow", docs_url=None, redoc_url=None, openapi_url=None)
+    adopt_auth_manager(app)
+    api = APIRouter(prefix=API, dependencies=[Depends(permissions)])
+    for router in (documents, incidents, acting):
+        api.include_router(router)
+    app.include_router(api)
+    app.mount("/static", StaticFiles(directory=STATIC, check_dir=False), name="static")
+    app.add_exception_handler(exc.DocflowError, told)
+    return app
+
+
+def told(_request: Request, error: Exception) -> JSONResponse:
+    """Answer with what a typed error says, without traceback and without secrets."""
+    status = next((number for kind, number in _STATUS if isinstance(error, kind)), 500)
+    body = {"detail": redact_text(str(error)), "error": type(error).__name__}
+    return JSONResponse(body, status_code=status, headers={"Cache-Control": "no-store"})
