@@ -15,6 +15,7 @@ from airflow_provider_docflow.hooks.handles import Handle, Outcome, failed
 from airflow_provider_docflow.hooks.system import System
 from airflow_provider_docflow.ledger.keys import IntentKey
 from airflow_provider_docflow.ledger.requests import WriteOutcome, WriteRequest
+from airflow_provider_docflow.ledger.troubles import settle
 
 WRITE_BACK = "write_back"
 
@@ -93,7 +94,9 @@ class Actor:
                 handle = wanted[position][0]
                 outcomes[position] = failed(_name(handle.ref), refusals[handle.ref.identity], handle=handle)
             requests = [self._request(*wanted[position], action) for position in go]
-            for position, result in zip(go, system.writer().write(requests), strict=True):
+            results = system.writer().write(requests)
+            settle(self.ledger, results, self.actor)
+            for position, result in zip(go, results, strict=True):
                 outcomes[position] = self._outcome(system, wanted[position][0], result)
         return [outcomes[position] for position in range(len(wanted))]
 

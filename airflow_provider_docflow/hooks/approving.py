@@ -13,6 +13,7 @@ from airflow_provider_docflow.document import material_hash
 from airflow_provider_docflow.hooks.creating import Creation, Creator, link_of
 from airflow_provider_docflow.hooks.handles import Handle, Outcome, failed
 from airflow_provider_docflow.hooks.system import System
+from airflow_provider_docflow.ledger.incidents_closing import READABLE
 from airflow_provider_docflow.ledger.troubles import Troubles
 
 
@@ -63,6 +64,8 @@ class Approver:
                 outcomes[position] = found[0]
                 decided.extend(found[1:])
         Recorder(self.ledger).record(decided)
+        judged = [handles[position].ref for position, one in outcomes.items() if one.status != "failed"]
+        self.ledger.incidents.close_codes(READABLE, actor=self.actor, reason="it can be judged", refs=judged)
         return [outcomes[position] for position in range(len(handles))]
 
     def _observed(
@@ -97,7 +100,7 @@ class Approver:
         return outcome, Decided(reading=reading, verdict=verdict, subject=about)
 
     def _unknown(self, system: System, reading: Reading, verdict: Verdict) -> exc.DocflowError:
-        error: exc.DocflowError = reading.problem or exc.Rejected(
+        error: exc.DocflowError = _unreadable(reading) or exc.Rejected(
             verdict.reason,
             system=system.conn_id,
             document=reading.ref.number,
@@ -127,3 +130,11 @@ class Approver:
         )
         creator = Creator(self.ledger, self.system_of, self.system_of(conn_id), creation, actor=self.actor)
         return creator.create(handles)
+
+
+def _unreadable(reading: Reading) -> exc.InvalidDocument | None:
+    """Return why a document cannot be read, under a code by which its incident is found and closed."""
+    if reading.problem is None:
+        return None
+    told = {**reading.problem.attrs(), "code": "document.unreadable"}
+    return type(reading.problem)(reading.problem.message, **told)

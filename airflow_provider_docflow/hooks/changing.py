@@ -95,6 +95,7 @@ def action_on(request: WriteRequest, ref: DocumentRef, action: str) -> WriteRequ
         key=replace(request.key, purpose=purpose, generation=0),
         content_hash=action,
         ref=ref,
+        about=request.about,
         reference=request.reference,
         actor=request.actor,
     )

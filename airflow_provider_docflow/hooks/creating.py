@@ -15,9 +15,10 @@ from airflow_provider_docflow.hooks.changing import Changer, action_on
 from airflow_provider_docflow.hooks.handles import Handle, Outcome, Status, failed
 from airflow_provider_docflow.hooks.plans import Plan, plans_for, unnumbered
 from airflow_provider_docflow.hooks.system import System
+from airflow_provider_docflow.ledger.incidents_closing import APPROVED
 from airflow_provider_docflow.ledger.judge import liveness
 from airflow_provider_docflow.ledger.requests import WriteOutcome, WriteRequest
-from airflow_provider_docflow.ledger.troubles import Troubles
+from airflow_provider_docflow.ledger.troubles import Troubles, settle
 
 OnChange = Literal["incident", "amend", "supersede"]
 
@@ -179,10 +180,16 @@ class Creator:
             else:
                 part.result, part.error = result, result.error
                 part.status = result.status
-        read = [part.plan.source.ref for part in parts if part.error is None]
-        self.ledger.incidents.close_for(
-            actor=self.actor, reason="the source was read and written", refs=list(dict.fromkeys(read))
-        )
+        self._settle([part for part in parts if part.error is None])
+
+    def _settle(self, good: Sequence[_Part]) -> None:
+        """Close what earlier runs opened about these documents: its cause is gone."""
+        refs = list(dict.fromkeys(part.plan.source.ref for part in good))
+        incidents = self.ledger.incidents
+        incidents.close_for(actor=self.actor, reason="the source was read and written", refs=refs)
+        if self.creation.requires_approval:
+            incidents.close_codes(APPROVED, actor=self.actor, reason="a valid decision covers it", refs=refs)
+        settle(self.ledger, [part.result for part in good if part.result is not None], self.actor)
 
     def _changed(self, part: _Part, result: WriteOutcome) -> None:
         """The key is written already, with another content."""
@@ -203,7 +210,9 @@ class Creator:
         for part in parts:
             assert part.result is not None and part.result.receipt is not None
             requests.append(action_on(part.request, part.result.receipt.ref, action))
-        for part, done in zip(parts, self.writer.write(requests), strict=True):
+        results = self.writer.write(requests)
+        settle(self.ledger, results, self.actor)
+        for part, done in zip(parts, results, strict=True):
             if done.error is not None:
                 part.error = done.error
             elif done.receipt is not None and part.result is not None:

@@ -65,6 +65,7 @@ class Plan:
             key=key,
             content_hash=content_hash(self.document, instance=target_instance),
             document=self.document,
+            about=ref,
             reference=ref.number or ref.internal_id,
             material_hash=material_hash(self.document),
             uses=self.uses,

@@ -35,6 +35,7 @@ class IncidentsFinding(Store):
         assignee: str = "",
         group_key: str = "",
         code: str = "",
+        document_number: str = "",
         text: str = "",
         after_id: int = 0,
         limit: int = 100,
@@ -47,7 +48,7 @@ class IncidentsFinding(Store):
         :param after_id: the last id of the page before.
         """
         named = {"status": status, "category": category, "owner_role": owner_role, "group_key": group_key}
-        named |= {"assignee": assignee, "code": code}
+        named |= {"assignee": assignee, "code": code, "document_number": document_number}
         query = select(incident).where(incident.c.id > after_id)
         query = query.where(*(incident.c[name] == value for name, value in named.items() if value))
         if text:

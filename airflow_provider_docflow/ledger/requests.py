@@ -25,12 +25,15 @@ class WriteRequest:
 
     :param key: the business identity of the write, its purpose included.
     :param content_hash: of what is to be there; another content under the same key is ``changed``.
+    :param ref: the document that is acted upon, for what changes an existing one.
+    :param about: the source document, which people know and to which an incident belongs.
     """
 
     key: IntentKey
     content_hash: str
     document: Document | None = None
     ref: DocumentRef | None = None
+    about: DocumentRef | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
     reference: str = ""
     material_hash: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,12 @@ from airflow_provider_docflow.core.redact import redact_text
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import Difference, DocumentRef, differences, document_from_json
 from airflow_provider_docflow.ledger.incidents import Category, NewIncident
+from airflow_provider_docflow.ledger.incidents_closing import SAME_AGAIN
 from airflow_provider_docflow.ledger.judge import Verdict
 from airflow_provider_docflow.ledger.keys import Receipt, Reservation
 
 if TYPE_CHECKING:
-    from airflow_provider_docflow.ledger.requests import WriteRequest
+    from airflow_provider_docflow.ledger.requests import WriteOutcome, WriteRequest
 
 LOOK = "Look at the document in the system, then close or retry the incident."
 _CATEGORIES: tuple[tuple[type[exc.DocflowError], Category], ...] = (
@@ -35,6 +37,14 @@ _CATEGORIES: tuple[tuple[type[exc.DocflowError], Category], ...] = (
 def category_of(error: exc.DocflowError) -> Category:
     """Return which kind of person can help."""
     return next((category for kind, category in _CATEGORIES if isinstance(error, kind)), "technical")
+
+
+def settle(ledger: Any, outcomes: Iterable[WriteOutcome], actor: str) -> None:
+    """Close what an earlier run opened about writes that are alive now and say what their source says."""
+    same = [one.intent_id for one in outcomes if one.status == "existing" and one.intent_id is not None]
+    ledger.incidents.close_codes(
+        SAME_AGAIN, actor=actor, reason="it reads as it was written", intent_ids=same
+    )
 
 
 class Troubles:
@@ -78,20 +88,20 @@ class Troubles:
     ) -> exc.DocflowError:
         """The system, or docflow before it, said no; nothing landed."""
         code = error.code or type(error).__name__
-        error.incident = self._open(request, pair, category_of(error), code, str(error), error.field)
+        error.incident = self._open(request, pair[0], category_of(error), code, str(error), error.field)
         self.ledger.intents.refuse([(*pair, error.incident)])
         return error
 
     def incident(self, request: WriteRequest, pair: tuple[int, str], verdict: Verdict) -> exc.IncidentOpen:
         """What the probe saw is for a person to judge."""
-        number = self._open(request, pair, "control", verdict.code, verdict.reason, verdict.field)
+        number = self._open(request, pair[0], "control", verdict.code, verdict.reason, verdict.field)
         self.ledger.intents.hold([(*pair, number)])
         return self._stopped(request, number, verdict.reason, verdict.code, verdict.field)
 
     def late(self, request: WriteRequest, pair: tuple[int, str], receipt: Receipt) -> exc.IncidentOpen:
         """A sender lost its lease while its reply was under way: its document may be a second one."""
         reason = f"{receipt.ref} was written by a sender whose lease was over."
-        number = self._open(request, pair, "control", "write.late_sender", reason, "")
+        number = self._open(request, pair[0], "control", "write.late_sender", reason, "")
         return self._stopped(request, number, reason, "write.late_sender", "")
 
     def gone(
@@ -100,7 +110,7 @@ class Troubles:
         """What was written is no longer alive at the target."""
         what = str(receipt.ref) if receipt else request.reference
         reason = f"{what} was written and is {how} there now; it is not written again by itself."
-        number = self._open(request, pair, "control", f"target.{how}", reason, "lifecycle")
+        number = self._open(request, pair[0], "control", f"target.{how}", reason, "lifecycle")
         error = self._stopped(request, number, reason, f"target.{how}", "lifecycle")
         key = request.key
         part = f" --part {key.part}" if key.part else ""
@@ -117,7 +127,7 @@ class Troubles:
         what = str(receipt.ref) if receipt else request.reference
         word = reading.state.lifecycle
         reason = f"the {request.key.purpose} of {what} was done and has been undone there: it is {word} now."
-        number = self._open(request, pair, "control", "target.undone", reason, "lifecycle")
+        number = self._open(request, pair[0], "control", "target.undone", reason, "lifecycle")
         return self._stopped(request, number, reason, "target.undone", "lifecycle")
 
     def changed(
@@ -129,7 +139,7 @@ class Troubles:
         how = f": {'; '.join(str(one) for one in told[:5])}" if told else ""
         reason = f"the content has changed since {what} was written{how}."
         field = told[0].field if told else "content"
-        number = self._open(request, None, "control", "source.changed", reason, field)
+        number = self._open(request, intent_id, "control", "source.changed", reason, field)
         error = self._stopped(request, number, reason, "source.changed", field)
         error.remedy = "Set on_change to amend or supersede, or correct the source."
         return error
@@ -174,7 +184,7 @@ class Troubles:
     def _open(
         self,
         request: WriteRequest,
-        pair: tuple[int, str] | None,
+        intent_id: int | None,
         category: Category,
         code: str,
         reason: str,
@@ -185,8 +195,8 @@ class Troubles:
                 category=category,
                 code=code,
                 reason=redact_text(reason),
-                intent_id=pair[0] if pair else None,
-                ref=request.ref,
+                intent_id=intent_id,
+                ref=request.about or request.ref,
                 instance_id=self.site.instance,
                 document_number=_number(request),
                 field=field,

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, RowMapping, update
 from airflow_provider_docflow.exceptions import InvalidDocument, NotFound, Rejected, UnknownOutcome
 from airflow_provider_docflow.ledger.base import ref_key, upsert
 from airflow_provider_docflow.ledger.incidents import NewIncident
+from airflow_provider_docflow.ledger.incidents_closing import SAME_AGAIN
 from airflow_provider_docflow.ledger.intents.rows import ACCOUNTED, FREE, chain_of, is_leased, reservation
 from airflow_provider_docflow.ledger.intents.sending import Sending, entry_of_receipt
 from airflow_provider_docflow.ledger.keys import IntentKey, IntentRequest, LineUse, Receipt, Reservation
@@ -165,6 +166,9 @@ class Deciding(Sending):
             self.ledger.documents.upsert([entry_of_receipt(receipt, {})], tx=connection)
             lines = {intent_id: (receipt.ref, receipt.detail.get("lines") or {})}
             self.ledger.links.link(lines, tx=connection)
+            self.ledger.incidents.close_codes(
+                SAME_AGAIN, actor=actor, reason="amended", intent_ids=[intent_id], tx=connection
+            )
             self._tell(connection, "amended", [(row, {"receipt": receipt.to_json(), "by": actor})])
 
         self._db.write(work, tx)
@@ -200,7 +204,12 @@ class Deciding(Sending):
             row |= {"actor": request.actor, **ACCOUNTED}
         kept = {row["id"]: wanted[row["digest"]][1] for row in free}
         self._record(connection, free, kept, "adopted")
-        self._tell_overdrawn(connection, free, over)
+        for actor in sorted({row["actor"] for row in free}):
+            ids = [row["id"] for row in free if row["actor"] == actor]
+            self.ledger.incidents.close_for(
+                actor=actor, reason="adopted", intent_ids=ids, controls=True, tx=connection
+            )
+        self._tell_overdrawn(connection, [(wanted[row["digest"]][0], row) for row in free], over)
         known = self._receipts(connection, [row["id"] for row in rows.values()])
         return [self._adopted(rows[request.key.digest], receipt, known) for request, receipt in pairs]
 
@@ -212,19 +221,23 @@ class Deciding(Sending):
         return reservation(row, "done" if same else "changed", found=found)
 
     def _tell_overdrawn(
-        self, connection: Connection, rows: Sequence[dict[str, Any]], over: dict[int, str]
+        self,
+        connection: Connection,
+        adopted: Sequence[tuple[IntentRequest, dict[str, Any]]],
+        over: dict[int, str],
     ) -> None:
         new = [
             NewIncident(
                 "control",
                 "line_overdrawn",
                 over[row["id"]],
+                ref=request.uses[0].source,
                 instance_id=row["source_instance"],
                 document_number=row["source_number"],
                 field="lines",
                 actor=row["actor"],
             )
-            for row in rows
+            for request, row in adopted
             if row["id"] in over
         ]
         self.ledger.incidents.open_many(new, tx=connection)

@@ -74,7 +74,7 @@ class Reserving(IntentRows):
         lease |= {"owner": owner[:500], "lease_seconds": lease_seconds}
         self._replace(connection, [(request, row) for request, row, v in leased if v == "replace"])
         self._lease(connection, [row for _, row, _ in leased if row["id"] not in over], lease)
-        self._hold_overdrawn(connection, [row for _, row, _ in leased if row["id"] in over], over)
+        self._hold_overdrawn(connection, [(r, row) for r, row, _ in leased if row["id"] in over], over)
         self._tell_reserved(connection, leased, before, new, owner)
         return self._answers(connection, requests, rows, verdicts, over)
 
@@ -113,21 +113,26 @@ class Reserving(IntentRows):
             row |= lease
 
     def _hold_overdrawn(
-        self, connection: Connection, rows: Sequence[dict[str, Any]], over: dict[int, str]
+        self,
+        connection: Connection,
+        overdrawn: Sequence[tuple[IntentRequest, dict[str, Any]]],
+        over: dict[int, str],
     ) -> None:
-        if not rows:
+        if not overdrawn:
             return
+        rows = [row for _, row in overdrawn]
         new = [
             NewIncident(
                 "business rule",
                 "line_overdrawn",
                 over[row["id"]],
                 intent_id=row["id"],
+                ref=request.uses[0].source,
                 instance_id=row["source_instance"],
                 document_number=row["source_number"],
                 field="lines",
             )
-            for row in rows
+            for request, row in overdrawn
         ]
         for row, incident_id in zip(rows, self.ledger.incidents.open_many(new, tx=connection), strict=True):
             held = {"status": "held", "hold": "overdrawn", "incident_id": incident_id, "lease_token": ""}
