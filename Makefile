@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 N ?= 1000
 WORKERS ?= 2
 
-.PHONY: help venv test test-fast test-system lint bench demo demo-stop build clean
+.PHONY: help venv test test-fast test-system lint bench demo demo-stop distributed build clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -47,9 +47,12 @@ demo: venv ## start everything and run the main job over N documents
 demo-stop: ## end what the demo has started
 	$(BIN)/python scripts/demo.py --stop
 
+distributed: venv ## the main job on CeleryExecutor with Redis and PostgreSQL, a worker killed in the middle
+	$(BIN)/python scripts/distributed.py --documents $(if $(filter file,$(origin N)),60,$(N))
+
 build: venv ## wheel and sdist in dist/
 	$(BIN)/uv build --python $(BIN)/python
 	rm -rf *.egg-info build
 
 clean: ## remove what was built; the demo has to be stopped first
-	rm -rf $(VENV) .cache .demo build dist *.egg-info
+	rm -rf $(VENV) .cache .demo .distributed build dist *.egg-info

@@ -6,6 +6,7 @@ import os
 import pwd
 import tempfile
 from pathlib import Path
+from typing import Any
 
 
 def unprivileged(*accounts: str) -> str | None:
@@ -29,7 +30,7 @@ def folder_for(account: str | None, prefix: str) -> Path:
     return folder
 
 
-def identity(account: str | None) -> dict[str, object]:
+def identity(account: str | None) -> dict[str, Any]:
     """Return what ``subprocess`` has to be told to run a program as ``account``."""
     if account is None:
         return {}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import json
 import os
 import sys
 import time
@@ -29,15 +28,14 @@ from scripts.demo_servers import USER, Servers  # noqa: E402
 from scripts.demo_truth import read_truth  # noqa: E402
 
 
-def run(home: Home, documents: int, database: str = "", conf: dict[str, Any] | None = None) -> dict[str, Any]:
+def run(servers: Servers, documents: int, conf: dict[str, Any] | None = None) -> dict[str, Any]:
     """Start what does not run, do what is not done, and return the report.
 
     :param conf: of the last run of the volume lane, such as ``{"cursor": "all"}``.
     """
-    began, progress = time.monotonic(), Progress()
+    began, progress, home = time.monotonic(), Progress(), servers.home
     documents = int(home.choose("documents", documents))
     today = dt.date.fromisoformat(home.choose("today", dt.date.today().isoformat()))
-    servers = Servers(home, database)
     with progress.stage("servers: Tryton, OA, finance", 3) as tell:
         airflow = servers.start_airflow()
         servers.tryton()
@@ -72,12 +70,12 @@ def _report(job: Job, servers: Servers, progress: Progress, seconds: float) -> d
         "seconds": round(seconds, 1),
         "ui": servers.ui,
     }
-    (job.home.path / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+    job.home.keep_report(report)
     return report
 
 
-def show(report: dict[str, Any], home: Home, servers: Servers) -> None:
-    """Print the report."""
+def show(report: dict[str, Any], servers: Servers) -> None:
+    """Print what was counted."""
     progress = Progress()
     stages = [(one["name"], one["documents"], one["seconds"]) for one in report["stages"]]
     progress.table("Stages", ("stage", "documents", "seconds"), stages)
@@ -98,7 +96,12 @@ def show(report: dict[str, Any], home: Home, servers: Servers) -> None:
     )
     for sentence in report["wrong"][:20]:
         progress.say(f"WRONG: {sentence}")
-    progress.say(f"\nReport: {home.path / 'report.json'}")
+    progress.say(f"\nReport: {servers.home.path / 'report.json'}")
+
+
+def show_pages(report: dict[str, Any], servers: Servers) -> None:
+    """Print where the pages are."""
+    progress = Progress()
     progress.say(f"Airflow: {report['ui']}  user {USER}, password {servers.password}")
     progress.say(f"         {report['ui']}/dags/{VOLUME} and {report['ui']}/dags/{VALUE}")
     progress.say("make demo-stop ends everything.")
@@ -122,15 +125,16 @@ def main() -> int:
         print("nothing was running")
         return 0
     home = Home(chosen.home)
-    database = os.environ.get("DOCFLOW_DB", "")
+    servers = Servers(home, os.environ.get("DOCFLOW_DB", ""))
     if chosen.stop:
-        ended = Servers(home, database).stop()
+        ended = servers.stop()
         print(f"stopped {', '.join(ended)}" if ended else "nothing was running")
         return 0
     conf = {"cursor": f"everything-{int(time.time())}"} if chosen.everything else None
     with home.alone():
-        report = run(home, chosen.documents, database, conf)
-    show(report, home, Servers(home, database))
+        report = run(servers, chosen.documents, conf)
+    show(report, servers)
+    show_pages(report, servers)
     return 1 if report["wrong"] else 0
 
 

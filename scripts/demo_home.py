@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,17 +18,21 @@ from typing import Any
 
 import psutil
 
+from scripts.accounts import identity
+
 PORTS = ("tryton", "sandbox", "airflow", "worker_logs", "trigger_logs")
+LOCK = "demo.lock"
 
 
 class Home:
     """Everything of the demo lies in one folder; removing it begins anew.
 
     :param path: the folder, made if it is missing.
+    :param ports: names of the ports that its servers need.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path.resolve()
+    def __init__(self, path: Path, ports: Sequence[str] = PORTS) -> None:
+        self.path, self._names = path.resolve(), tuple(ports)
         self.path.mkdir(parents=True, exist_ok=True)
         self._file = self.path / "demo.json"
 
@@ -53,7 +58,7 @@ class Home:
         """Return the ports, free ones on the first start and the same ever after."""
         chosen = self.remembered.get("ports")
         if chosen is None:
-            chosen = dict(zip(PORTS, _free_ports(len(PORTS)), strict=True))
+            chosen = dict(zip(self._names, _free_ports(len(self._names)), strict=True))
             self.remember(ports=chosen)
         return dict(chosen)
 
@@ -61,30 +66,69 @@ class Home:
         """Return a secret of this demo."""
         return str(self.choose(name, secrets.token_urlsafe(length)))
 
+    def has_done(self, step: str) -> bool:
+        """Tell whether a step was done by an earlier start."""
+        return step in self.remembered.get("done", [])
+
+    @contextlib.contextmanager
+    def once(self, step: str) -> Iterator[bool]:
+        """Do a step once: the body learns whether it still has to be done."""
+        again = not self.has_done(step)
+        yield again
+        if again:
+            self.remember(done=[*self.remembered.get("done", []), step])
+
+    def keep_report(self, report: Mapping[str, Any]) -> Path:
+        """Write the report beside everything else."""
+        file = self.path / "report.json"
+        file.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+        return file
+
+    def emptied(self) -> Home:
+        """Remove everything but the lock, and begin anew.
+
+        :raises RuntimeError: it is no folder of a demo.
+        """
+        found = {one.name for one in self.path.iterdir()}
+        if found - {LOCK} and not self._file.exists():
+            raise RuntimeError(f"{self.path} is no folder of a demo, and is not empty")
+        for one in self.path.iterdir():
+            if one.is_dir():
+                shutil.rmtree(one)
+            elif one.name != LOCK:
+                one.unlink()
+        return Home(self.path, self._names)
+
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
         """Refuse a second start while one is at work.
 
         :raises RuntimeError: one is.
         """
-        with (self.path / "demo.lock").open("a") as handle:
+        with (self.path / LOCK).open("a") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise RuntimeError(f"another start of the demo is at work in {self.path}") from None
             yield
 
-    def start(self, name: str, command: Sequence[str], env: Mapping[str, str]) -> None:
-        """Start a process in a session of its own, which outlives this one; its output goes to a log."""
+    def start(
+        self, name: str, command: Sequence[str], env: Mapping[str, str], account: str | None = None
+    ) -> None:
+        """Start a process in a session of its own, which outlives this one; its output goes to a log.
+
+        :param account: whose process it is to be; None for the own account.
+        """
         with (self.path / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 command,
                 cwd=self.path,
-                env=dict(env),
+                env={**env, "PWD": str(self.path)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                **identity(account),
             )
         self.mark(name, process.pid)
 
@@ -118,6 +162,20 @@ class Home:
             if not family:
                 break
         return True
+
+    def kill(self, name: str) -> int:
+        """End a process and its session as a power cut would; return how many processes there were."""
+        process = self.running(name)
+        killed: set[int] = set()
+        # Twice, for what was born while the first round went on.
+        for _ in range(2) if process else ():
+            family = _session(process)
+            for one in family:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    one.kill()
+                    killed.add(one.pid)
+            psutil.wait_procs(family, timeout=5)
+        return len(killed)
 
     def _pid_file(self, name: str) -> Path:
         return self.path / f"{name}.pid"

@@ -7,8 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -55,18 +54,6 @@ class Job:
         self.codes = self.oa.prepare()
         self.entered: list[Entered] = []
 
-    def done(self, step: str) -> bool:
-        """Tell whether a step was done by an earlier start."""
-        return step in self.home.remembered.get("done", [])
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[bool]:
-        """Do a step once: the body learns whether it still has to be done."""
-        again = not self.done(name)
-        yield again
-        if again:
-            self.home.remember(done=[*self.home.remembered.get("done", []), name])
-
     def prepare(self) -> None:
         """Let people fill in forms, order by hand, and withdraw what was approved."""
         assert self.ledger.ledger_id  # its tables are there before anybody needs them
@@ -75,7 +62,7 @@ class Job:
             for lane, code in self.codes.items():
                 before = len(self.entered)
                 self.entered += self.oa.enter(self.forms, lane, code, lambda n, b=before: tell(b + n))
-        with self.step("orders by hand") as again:
+        with self.home.once("orders by hand") as again:
             by_hand = [form for form in self.forms if form.by_hand]
             with self.progress.stage("orders by hand", len(by_hand)) as tell:
                 if again:
@@ -139,12 +126,11 @@ class Job:
         }
 
     def _ledger(self) -> dict[str, Any]:
-        if not self.servers.database:
-            path = self.servers.ledger_url.removeprefix("sqlite:///")
-            return {"connection_id": "docflow_ledger", "conn_type": "sqlite", "host": path}
         from sqlalchemy.engine import make_url
 
-        url = make_url(self.servers.database)
+        url = make_url(self.servers.ledger_url)
+        if url.get_backend_name() == "sqlite":
+            return {"connection_id": "docflow_ledger", "conn_type": "sqlite", "host": url.database}
         return {
             "connection_id": "docflow_ledger",
             "conn_type": "postgres",
@@ -163,12 +149,12 @@ class Job:
     def adopt(self) -> None:
         """Register the orders made by hand, then let somebody delete some of them."""
         mine = [form for form in self.forms if form.by_hand]
-        with self.step("adopted") as again, self.progress.stage("orders adopted", len(mine)) as tell:
+        with self.home.once("adopted") as again, self.progress.stage("orders adopted", len(mine)) as tell:
             missing = [form for form in mine if not self._is_adopted(form)] if again else []
             if missing:
                 self._command("adopt", *_ROUTE, "--sources", ",".join(f.number for f in missing), "--yes")
             tell(len(mine))
-        with self.step("orders deleted") as again:
+        with self.home.once("orders deleted") as again:
             if again:
                 self.erp.delete([one.form for one in self._of("order_deleted")])
 
@@ -197,9 +183,9 @@ class Job:
 
         :param conf: of the second run.
         """
-        if not self.done("first run"):
+        if not self.home.has_done("first run"):
             airflow.trigger(INTAKE)
-        with self.step("first run") as again:
+        with self.home.once("first run") as again:
             if again:
                 self.run_volume(airflow)
         self._people()

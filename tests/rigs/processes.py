@@ -47,7 +47,7 @@ def run(command: Sequence[str | Path], *, account: str | None, cwd: Path) -> Non
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        **identity(account),  # type: ignore[call-overload]
+        **identity(account),
     )
     if done.returncode:
         raise ServerDied(f"{command[0]} ended with {done.returncode}:\n{done.stdout[-2000:]}")
@@ -84,7 +84,7 @@ class Server:
                 stdout=log,
                 stderr=log,
                 preexec_fn=_die_with_parent,
-                **identity(account),  # type: ignore[call-overload]
+                **identity(account),
             )
 
     def wait_until(self, answers: Callable[[], object], *, seconds: float = 60) -> None:
