@@ -69,4 +69,4 @@ def sandbox(args: Namespace) -> None:
     """Run the stand-ins until interrupted."""
     from airflow_provider_docflow.sandbox.__main__ import main
 
-    raise SystemExit(main(["--home", args.home, "--port", str(args.port)]))
+    raise SystemExit(main(["--home", args.home, "--host", args.host, "--port", str(args.port)]))

@@ -19,7 +19,7 @@ from airflow_provider_docflow.exceptions import Misconfigured
 from airflow_provider_docflow.sandbox.app import SandboxApp
 from airflow_provider_docflow.sandbox.layer import CUT, Receive, Scope, Send
 
-HOST = "127.0.0.1"
+HOST, EVERYWHERE = "127.0.0.1", "0.0.0.0"
 STATE_FILE = "sandbox.json"
 
 
@@ -42,6 +42,7 @@ class Running:
     :param port: HTTP port; 0 takes a free one.
     :param mail_port: SMTP port; 0 takes a free one, None serves no mail.
     :param on_ready: called with what :meth:`state` returns when everything answers.
+    :param host: address to listen on; 0.0.0.0 is every one, and the machine's name is then told.
     :raises Misconfigured: when another process already serves this home.
     """
 
@@ -51,14 +52,17 @@ class Running:
         port: int,
         mail_port: int | None,
         on_ready: Callable[[dict[str, Any]], None] | None = None,
+        host: str = HOST,
     ) -> None:
         home.mkdir(parents=True, exist_ok=True)
         self.home, self._mail_port, self._on_ready = home, mail_port, on_ready
         self._lock = _lock(home)
-        self._socket = socket.create_server((HOST, port))
+        self._host = host
+        self._socket = socket.create_server((host, port))
         self.port = self._socket.getsockname()[1]
+        self.base_url = f"http://{socket.gethostname() if host == EVERYWHERE else host}:{self.port}"
         self.app = SandboxApp(home)
-        self.app.store.set("base_url", f"http://{HOST}:{self.port}")
+        self.app.store.set("base_url", self.base_url)
         self._transports: dict[Any, Any] = {}
         self._server = _Server(
             uvicorn.Config(
@@ -78,7 +82,7 @@ class Running:
     def state(self) -> dict[str, Any]:
         """Return addresses and process id, as kept in ``sandbox.json``."""
         return {
-            "base_url": f"http://{HOST}:{self.port}",
+            "base_url": self.base_url,
             "port": self.port,
             "mail_port": self._mail_port,
             "pid": os.getpid(),
@@ -93,7 +97,7 @@ class Running:
         """Serve until stopped."""
         mail = None
         if self._mail_port is not None:
-            mail = await self.app.mail.serve(HOST, self._mail_port)
+            mail = await self.app.mail.serve(self._host, self._mail_port)
             self._mail_port = mail.sockets[0].getsockname()[1]
         try:
             async with self.app.running():
