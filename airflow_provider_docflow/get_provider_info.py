@@ -48,6 +48,58 @@ _CONFIG: dict[str, Any] = {
                 "example": "zh",
                 "default": "en",
             },
+            "outage_threshold": {
+                "description": "So many failures in a row, over all processes, are an outage of a system.",
+                "version_added": "0.1.0",
+                "type": "integer",
+                "example": "10",
+                "default": "5",
+            },
+            "outage_probe_seconds": {
+                "description": "How often one task tries whether a system that is down answers again.",
+                "version_added": "0.1.0",
+                "type": "float",
+                "example": "120",
+                "default": "60",
+            },
+            "outage_notify": {
+                "description": "Whom to tell, once, that a system is down: JSON with channels and what "
+                "they need, as NotifyOperator takes them.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": '{"channels": ["email"], "mails": ["it@example.com"]}',
+                "default": "",
+            },
+            "ramp_start": {
+                "description": "Requests per second, over all processes, that a system gets first after an "
+                "outage.",
+                "version_added": "0.1.0",
+                "type": "integer",
+                "example": "4",
+                "default": "10",
+            },
+            "ramp_seconds": {
+                "description": "After so long without a failure it gets twice as many.",
+                "version_added": "0.1.0",
+                "type": "float",
+                "example": "30",
+                "default": "10",
+            },
+            "ramp_periods": {
+                "description": "After so many doublings there is no limit any more; 0 for none at all.",
+                "version_added": "0.1.0",
+                "type": "integer",
+                "example": "4",
+                "default": "6",
+            },
+            "parked_per_second": {
+                "description": "So many parked tasks come back per second after an outage or a maintenance "
+                "window.",
+                "version_added": "0.1.0",
+                "type": "float",
+                "example": "10",
+                "default": "2",
+            },
         },
     }
 }

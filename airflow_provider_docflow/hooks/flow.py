@@ -8,7 +8,7 @@ from typing import Any
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.approvals.coverage import Coverage
 from airflow_provider_docflow.core.profile import Reading
-from airflow_provider_docflow.document import material_hash
+from airflow_provider_docflow.document import DocumentRef, material_hash
 from airflow_provider_docflow.hooks.acting import Actor
 from airflow_provider_docflow.hooks.creating import Creation, Creator, OnChange, link_of
 from airflow_provider_docflow.hooks.handles import Handle, Outcome, failed, summary
@@ -20,10 +20,12 @@ class Flow:
 
     :param system_of: gives the connected system of a connection id.
     :param actor: who acts, as text for the audit: DAG, run and task, or a person.
+    :ivar in_hand: documents that the work is about, as far as they are known.
     """
 
     def __init__(self, ledger: Any, system_of: Callable[[str], System], *, actor: str) -> None:
         self.ledger, self.system_of, self.actor = ledger, system_of, actor
+        self.in_hand: list[DocumentRef] = []
 
     def sources(
         self, source: Any, *, conn_id: str = "", document_type: str = "", company_code: str = ""

@@ -25,7 +25,7 @@ class Pace:
 
     threshold: int = 5
     probe_seconds: float = 60.0
-    ramp_start: int = 4
+    ramp_start: int = 10
     ramp_seconds: float = 10.0
     ramp_periods: int = 6
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import date
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.ledger.requests import WriteOutcome, WriteRequest, is_unknown, wait_of
@@ -22,12 +23,19 @@ class Rounds:
 
     def __init__(self, wave: Wave, sleep: Callable[[float], None], patience: float) -> None:
         self.wave, self.sleep, self.patience = wave, sleep, patience
+        self._down: exc.SystemDown | None = None
 
     def run(self, requests: Sequence[WriteRequest]) -> list[WriteOutcome]:
-        """Return one outcome per request, in order."""
+        """Return one outcome per request, in order.
+
+        After a wave that met a system that is down, nothing of the next ones is even reserved.
+        """
+        if self._down is not None:
+            return [_not_tried(request, self._down) for request in requests]
         outcomes = self.wave(requests)
         self._catch_up(requests, outcomes)
         self._settle(requests, outcomes)
+        self._down = next((one.error for one in outcomes if isinstance(one.error, exc.SystemDown)), None)
         return outcomes
 
     def _catch_up(self, requests: Sequence[WriteRequest], outcomes: list[WriteOutcome]) -> None:
@@ -56,6 +64,21 @@ class Rounds:
     ) -> None:
         for n, outcome in zip(places, self.wave([requests[n] for n in places]), strict=True):
             outcomes[n] = outcome
+
+
+def oldest_first(places: Sequence[int], requests: Sequence[WriteRequest]) -> list[int]:
+    """Return which requests go first: those whose document is due first, or was issued first."""
+    return sorted(places, key=lambda place: _day(requests[place]))
+
+
+def _day(request: WriteRequest) -> date:
+    document = request.document
+    return (document.due_date or document.issue_date) if document is not None else date.max
+
+
+def _not_tried(request: WriteRequest, down: exc.SystemDown) -> WriteOutcome:
+    told = {**down.attrs(), "document": request.reference or request.key.source_number}
+    return WriteOutcome(request=request, status="failed", error=exc.SystemDown(down.message, **told))
 
 
 def _late(outcomes: Sequence[WriteOutcome]) -> list[int]:

@@ -65,6 +65,7 @@ class Windows(Store):
             row = {"conn_id": conn_id, "instance_id": instance_id, "starts_at": starts_at}
             row |= {"ends_at": ends_at, "reason": reason[:500], "actor": actor, "created_at": self._now()}
             done = connection.execute(window.insert().values({**row, "cancelled_at": None}))
+            assert done.inserted_primary_key is not None
             number: int = done.inserted_primary_key[0]
             self._tell(connection, conn_id, "maintenance", f"{starts_at} to {ends_at}: {reason}", actor)
             return Window(

@@ -34,7 +34,7 @@ from airflow_provider_docflow.ledger.requests import (
     verb_of,
     write_item,
 )
-from airflow_provider_docflow.ledger.rounds import Rounds
+from airflow_provider_docflow.ledger.rounds import Rounds, oldest_first
 from airflow_provider_docflow.ledger.troubles import Troubles
 
 UNANSWERED_SECONDS = 1.0
@@ -89,7 +89,7 @@ class Writer:
         outcomes: dict[int, WriteOutcome] = {}
         # The same key twice in a batch: the second request meets what the first has written.
         for turn in turns(requests, lambda request: request.key.digest):
-            for wave in chunks(turn, max(self.wave, write.batch_size)):
+            for wave in chunks(oldest_first(turn, requests), max(self.wave, write.batch_size)):
                 outcomes.update(zip(wave, rounds.run([requests[n] for n in wave]), strict=True))
         return [outcomes[n] for n in range(len(requests))]
 

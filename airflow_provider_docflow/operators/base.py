@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.sdk import BaseOperator, BaseXCom
@@ -15,10 +14,12 @@ from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.hooks.ledger import DEFAULT_CONN_ID
 from airflow_provider_docflow.links.document import OpenDocumentLink
 from airflow_provider_docflow.operators.lineage import collect_inputs, collect_outputs
+from airflow_provider_docflow.operators.parking import back_at, outage_behind
 from airflow_provider_docflow.operators.settling import (
     FailOn,
     check_fail_on,
     failure_of,
+    outage_of,
     report,
     transient_of,
 )
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from airflow_provider_docflow.hooks.flow import Flow
     from airflow_provider_docflow.hooks.handles import Handle, Outcome
     from airflow_provider_docflow.hooks.system import System
-
-LEAST_PARK_SECONDS = 10.0
-"""Airflow 3.3.2 fails tasks that are resumed while their executor still reports their last run."""
 
 LONGEST_ACTOR = 250
 
@@ -106,19 +104,25 @@ class DocflowOperator(BaseOperator):
 
         actor = actor_of(context)
         systems = _Systems(self.ledger_conn_id, actor)
+        flow: Flow | None = None
         try:
             ledger = DocflowHook(self.docflow_conn_id, ledger_conn_id=self.ledger_conn_id).ledger
-            yield Flow(ledger, systems, actor=actor)
+            flow = Flow(ledger, systems, actor=actor)
+            yield flow
         except exc.HeldError as error:
-            self._park(error)
+            self._park(error, flow)
+        except exc.TransientError as error:
+            down = outage_behind(error, systems.connected())
+            if down is None:
+                raise
+            self._park(down, flow)
         finally:
             systems.close()
 
-    def _park(self, error: exc.HeldError) -> NoReturn:
-        asked = error.retry_after if error.retry_after is not None else self.retry_delay.total_seconds()
-        back_at = datetime.now(UTC) + timedelta(seconds=max(asked, LEAST_PARK_SECONDS))
-        self.log.warning("Parked until %s: %s", back_at.isoformat(timespec="seconds"), error)
-        raise AirflowRescheduleException(back_at) from error  # type: ignore[no-untyped-call]
+    def _park(self, error: exc.HeldError, flow: Flow | None) -> NoReturn:
+        until = back_at(error, flow, self.retry_delay)
+        self.log.warning("Parked until %s: %s", until.isoformat(timespec="seconds"), error)
+        raise AirflowRescheduleException(until) from error  # type: ignore[no-untyped-call]
 
     def find(
         self,
@@ -151,13 +155,14 @@ class DocflowOperator(BaseOperator):
 
         :raises DocflowError: documents failed, and ``fail_on`` makes that the task's failure; the outcomes
             are in XCom nevertheless.
-        :raises HeldError: every failure only has to wait.
+        :raises HeldError: every failure only has to wait, or a system is down: whatever else failed is looked
+            at when the task comes back.
         """
         handles = [outcome.handle for outcome in outcomes if outcome.handle is not None]
         self.touch(context, flow, [handle.ref for handle in handles])
         collect_outputs(self, outcomes)
         report(self.log, outcomes)
-        error = failure_of(outcomes, self.fail_on)
+        error = outage_of(outcomes, self.fail_on) or failure_of(outcomes, self.fail_on)
         if isinstance(error, exc.HeldError):
             raise error
         if error is None and self.tries_again and context["ti"].try_number <= context["ti"].max_tries:
@@ -172,6 +177,7 @@ class DocflowOperator(BaseOperator):
     def touch(self, context: Context, flow: Flow, refs: Sequence[DocumentRef]) -> None:
         """Record in the ledger that this task instance had these documents in hand."""
         ti = context["ti"]
+        flow.in_hand.extend(refs)
         flow.ledger.documents.touch(
             list(dict.fromkeys(refs)),
             dag_id=ti.dag_id,
@@ -208,6 +214,9 @@ class _Systems:
                 field="docflow_conn_id",
                 remedy="Create it under Admin, Connections, or correct the name.",
             ) from error
+
+    def connected(self) -> list[System]:
+        return list(self._open.values())
 
     def close(self) -> None:
         for system in self._open.values():

@@ -68,6 +68,23 @@ def failure_of(outcomes: Sequence[Outcome], fail_on: str) -> exc.DocflowError | 
     return _joined(lasting, errors, exc.PermanentError, len(outcomes))
 
 
+def outage_of(outcomes: Sequence[Outcome], fail_on: str) -> exc.SystemDown | None:
+    """Return the error of a system that is down, under which the whole task parks; None if none is."""
+    down = exc.SystemDown.__name__
+    waiting = [outcome for outcome in outcomes if not outcome.good and outcome.error.get("type") == down]
+    if not waiting or fail_on == "never":
+        return None
+    errors = _errors([outcome for outcome in outcomes if outcome.status in _FAILURES])
+    held = [error for error in errors if isinstance(error, exc.SystemDown)]
+    if len(outcomes) == 1:
+        return held[0]
+    joined = _joined(held, errors, exc.SystemDown, len(outcomes))
+    waits = [error.retry_after for error in held if error.retry_after is not None]
+    first, wait = held[0], max(waits, default=None)
+    attrs = {**joined.attrs(), "system": first.system, "code": first.code, "incident": first.incident}
+    return exc.SystemDown(joined.message, **{**attrs, "retry_after": wait, "remedy": first.remedy})
+
+
 def transient_of(outcomes: Sequence[Outcome]) -> exc.DocflowError | None:
     """Return the error of those documents which another try may help, or None."""
     errors = _errors([outcome for outcome in outcomes if outcome.status in _FAILURES])

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.ledger.keys import IntentRequest
-from airflow_provider_docflow.operators.base import LEAST_PARK_SECONDS
+from airflow_provider_docflow.operators.parking import LEAST_PARK_SECONDS
 from airflow_provider_docflow.sandbox import FaultRule
 from tests.operators.profiles import DOWN
 from tests.operators.test_create import chain, run_chain
@@ -47,6 +47,7 @@ def test_parked_work_uses_up_no_retry_and_goes_on_where_it_was(world: World, run
     for times in range(5):
         assert runner.run(orders, reschedules=times).state == "up_for_reschedule"
     world.sandbox.clear_faults()
+    world.ledger.health.ask_now("plain-erp-1")
     done = runner.run(orders, reschedules=5)
     assert done.state == "success"
     assert len(world.orders()) == 3
@@ -113,12 +114,27 @@ def test_a_task_never_comes_back_sooner_than_airflow_bears(world: World, runner:
 def test_a_failure_that_no_time_heals_is_not_parked(world: World, runner: Runner) -> None:
     enter(world, *NUMBERS)
     world.enter("PR-99", ("SUP-1", "1", "7.00"))
-    take_down(world, body="PR-62")
-    done = run_chain(runner, [*NUMBERS, "PR-99"])
+    world.sandbox.call("PUT", "erp/settings", {"closed_periods": ["2026-03"]})
+    done = run_chain(runner, [*NUMBERS, "PR-99"], mapping=IN_MARCH)
     assert done.state == "failed"
     assert isinstance(done.error, exc.NotApproved)
     assert "PR-99" in str(done.error)
-    assert done.result["statuses"] == {"failed": 2, "written": 2}
+    assert done.result["statuses"] == {"failed": 4}
+
+
+def test_while_a_system_is_down_the_whole_task_waits(world: World, runner: Runner) -> None:
+    """What else failed is looked at when it comes back: a failed task would leave the others undone."""
+    enter(world, *NUMBERS)
+    world.enter("PR-99", ("SUP-1", "1", "7.00"))
+    take_down(world, body="PR-62")
+    read, orders = chain([*NUMBERS, "PR-99"])
+    runner.run(read)
+    assert runner.run(orders).state == "up_for_reschedule"
+    world.sandbox.clear_faults()
+    done = runner.run(orders, reschedules=1)
+    assert done.state == "failed"
+    assert isinstance(done.error, exc.NotApproved)
+    assert len(world.orders()) == 3
 
 
 def test_a_failure_that_a_retry_may_help_is_tried_again_first(world: World, runner: Runner) -> None:
