@@ -23,19 +23,28 @@ function Whole({ route, detail, reload }) {
     C.Box,
     null,
     h(Head, { row: detail.document }),
-    h(Section, { title: t("page.chain"), mt: 4 }, h(Lanes, { route, detail })),
+    h(
+      Section,
+      { title: t("page.chain"), mt: 4 },
+      h(Lanes, { route, detail }),
+      detail.chain_is_complete === false && h(C.Text, { fontSize: "sm", color: "fg.warning", mt: 1 }, t("page.chain.cut")),
+    ),
     h(Decisions, { route, detail }),
     h(Section, { title: t("page.incidents"), count: detail.incidents.length }, h(Incidents, { route, items: detail.incidents, reload })),
     h(Lines, { route, detail }),
-    h(Tasks, { detail }),
+    h(Tasks, { route, detail }),
     h(History, { detail }),
   );
 }
 
+function rowsOf({ document, chain }) {
+  return Object.fromEntries([document, ...chain].map((row) => [row.key, row]));
+}
+
 function Head({ row }) {
-  const { t, instant } = useTexts();
+  const { t, instant, word } = useTexts();
   const facts = [
-    [t("page.system"), [row.system, row.instance].filter(Boolean).join(" · ")],
+    [t("page.system"), [word("system", row.system), row.instance].filter(Boolean).join(" · ")],
     [t("page.company"), row.company_code],
     [t("page.party"), row.party_name || row.party_id],
     [t("page.amount"), row.amount === null ? "" : h(Amount, { value: row.amount, currency: row.currency })],
@@ -62,9 +71,10 @@ function Head({ row }) {
   );
 }
 
-function Decisions({ detail }) {
+function Decisions({ route, detail }) {
   const { t, instant } = useTexts();
   const { decisions } = detail;
+  const rows = rowsOf(detail);
   const who = (one) => (one.on_behalf_of ? t("page.on_behalf_of", { approver: one.approver, other: one.on_behalf_of }) : one.approver);
   const columns = [
     { head: t("page.decided_at"), cell: (one) => h(C.Box, { whiteSpace: "nowrap" }, instant(one.decided_at)) },
@@ -79,6 +89,7 @@ function Decisions({ detail }) {
         ),
     },
     { head: t("page.approver"), cell: who },
+    { head: t("page.document"), cell: (one) => rows[one.key] && h(NumberLink, { route, row: rows[one.key] }) },
     { head: t("page.comment"), cell: (one) => h(Comment, { one }) },
     { head: t("page.approval_system"), cell: (one) => one.approval_system },
   ];
@@ -93,26 +104,18 @@ function Decisions({ detail }) {
 
 function Comment({ one }) {
   const { t } = useTexts();
-  const shown = (value) => (value === null || value === undefined ? "–" : String(value));
+  const changed = one.changed_fields || [];
   return h(
     C.Box,
     { whiteSpace: "pre-wrap" },
     one.comment,
-    (one.differences || []).map((change, index) =>
-      h(
-        C.Text,
-        { key: index, fontSize: "xs", color: "fg.muted" },
-        typeof change === "string"
-          ? change
-          : t("page.difference", { field: change.field ?? change.path, before: shown(change.before ?? change.old), after: shown(change.after ?? change.new) }),
-      ),
-    ),
+    changed.length > 0 && h(C.Text, { fontSize: "xs", color: "fg.muted" }, t("page.changed_fields", { fields: changed.join(", ") })),
   );
 }
 
 function Lines({ route, detail }) {
   const { t, word } = useTexts();
-  const rows = Object.fromEntries([detail.document, ...detail.chain].map((row) => [row.key, row]));
+  const rows = rowsOf(detail);
   const end = (key, line) =>
     h(
       C.HStack,
@@ -142,11 +145,13 @@ export function taskPath({ dag_id: dag, run_id: run, task_id: task, map_index: i
   return Number(index) >= 0 ? `${at}/mapped/${index}` : at;
 }
 
-function Tasks({ detail }) {
+function Tasks({ route, detail }) {
   const { t, instant } = useTexts();
+  const rows = rowsOf(detail);
   const log = (touch) => ({ pathname: taskPath(touch), search: touch.try_number ? `?try_number=${touch.try_number}` : "" });
   const columns = [
     { head: t("page.at"), cell: (touch) => h(C.Box, { whiteSpace: "nowrap" }, instant(touch.at)) },
+    { head: t("page.document"), cell: (touch) => rows[touch.key] && h(NumberLink, { route, row: rows[touch.key] }) },
     { head: t("page.dag"), cell: (touch) => h(Inside, { to: `/dags/${encodeURIComponent(touch.dag_id)}` }, touch.dag_id) },
     { head: t("page.run"), cell: (touch) => h(Inside, { to: `/dags/${encodeURIComponent(touch.dag_id)}/runs/${encodeURIComponent(touch.run_id)}` }, touch.run_id) },
     { head: t("page.task"), cell: (touch) => (Number(touch.map_index) >= 0 ? `${touch.task_id} [${touch.map_index}]` : touch.task_id) },
@@ -162,12 +167,12 @@ function Tasks({ detail }) {
 
 function History({ detail }) {
   const texts = useTexts();
-  const { t, instant } = texts;
-  const rows = Object.fromEntries([detail.document, ...detail.chain].map((row) => [row.key, row]));
+  const { t, instant, word } = texts;
+  const rows = rowsOf(detail);
   const columns = [
     { head: t("page.at"), cell: (event) => h(C.Box, { whiteSpace: "nowrap" }, instant(event.at)) },
     { head: t("page.document"), cell: (event) => (rows[event.key] ? numberOf(rows[event.key]) : "") },
-    { head: t("page.system"), cell: (event) => (rows[event.key] ? rows[event.key].system || rows[event.key].instance : "") },
+    { head: t("page.system"), cell: (event) => (rows[event.key] ? word("system", rows[event.key].system) || rows[event.key].instance : "") },
     { head: t("page.event"), cell: (event) => h(C.Box, { "data-kind": kindOf(event) }, sentence(event, texts)) },
     { head: t("page.actor"), cell: (event) => event.actor },
   ];

@@ -3,7 +3,7 @@ import { C, Fragment, Inside, h, useState } from "./react.js";
 import { useGet } from "./api.js";
 import { Act } from "./acting.js";
 import { Choice, Words } from "./fields.js";
-import { Answer, CATEGORIES, Nothing, Pager, Rows, Section } from "./parts.js";
+import { Answer, CATEGORIES, Instance, Nothing, Pager, Rows, Section } from "./parts.js";
 import { useTexts } from "./texts.js";
 
 const LIMIT = 50;
@@ -13,7 +13,7 @@ export function IncidentList({ route, within }) {
   const { t } = useTexts();
   const grouped = route.get("by") === "group";
   const open = route.get("status") || "open";
-  const filters = { ...Object.fromEntries(FILTERS.map((name) => [name, route.get(name)])), status: open === "all" ? "" : open };
+  const filters = { ...Object.fromEntries(FILTERS.map((name) => [name, route.get(name)])), status: open };
   const asked = useGet("incidents", { ...within, ...filters, offset: route.get("offset"), limit: LIMIT });
   return h(
     C.Box,
@@ -59,7 +59,7 @@ function Filters({ route, filters, open, asked, grouped }) {
     }),
     field("owner_role"),
     field("assignee"),
-    field("text", { type: "search", width: "14rem", placeholder: t("page.filter.incident_text.hint") }),
+    field("text", { label: t("page.filter.incident_text"), type: "search", width: "14rem", placeholder: t("page.filter.incident_text.hint") }),
     filters.group && h(C.Button, { size: "sm", variant: "outline", onClick: () => route.set({ group: null }) }, t("page.leave_group")),
     h(
       C.Button,
@@ -71,31 +71,28 @@ function Filters({ route, filters, open, asked, grouped }) {
 }
 
 function Groups({ route }) {
-  const { t, word } = useTexts();
+  const { t, instant, word } = useTexts();
   const asked = useGet("incident-groups");
   const columns = [
-    { head: t("page.what"), cell: (group) => h(What, { route, to: { view: "incidents", group: group.group_key }, code: group.code, known: group.group_key }) },
-    { head: t("page.system"), cell: (group) => group.instance },
+    { head: t("page.what"), cell: (group) => h(What, { route, to: { view: "incidents", group: group.group_key }, code: group.code }) },
+    { head: t("page.system"), cell: (group) => h(Instance, { instance: group.instance, system: group.system }) },
     { head: t("page.category"), cell: (group) => word("incident.category", group.category) },
-    { head: t("page.owner"), cell: (group) => word("role", group.owner_role) },
-    { head: t("page.size"), end: true, cell: (group) => group.group_size ?? group.size },
-    { head: t("page.due"), cell: (group) => h(Due, { one: { ...group, status: "open" } }) },
-    { head: "", cell: (group) => h(GroupActions, { group: group.group_key, items: [{ ...group, status: "open" }], reload: asked.reload }) },
+    { head: t("page.since"), cell: (group) => h(C.Box, { whiteSpace: "nowrap" }, instant(group.since)) },
+    { head: t("page.size"), end: true, cell: (group) => group.size },
   ];
   return h(Answer, {
     asked,
     children: (data) => {
-      const groups = Array.isArray(data) ? data : data.items;
-      return groups.length
-        ? h(Rows, { label: t("page.by_cause"), columns, rows: groups, keyOf: (group) => group.group_key })
+      return data.length
+        ? h(Rows, { label: t("page.by_cause"), columns, rows: data, keyOf: (group) => `${group.group_key} ${group.code}` })
         : h(Nothing, { title: t("page.no_incidents") });
     },
   });
 }
 
-function What({ route, to, code, known }) {
-  const { t, has } = useTexts();
-  return h(Inside, { to: route.to(to), fontWeight: "medium" }, has(code) ? t(code) : code || known);
+function What({ route, to, code }) {
+  const { t } = useTexts();
+  return h(Inside, { to: route.to(to), fontWeight: "medium" }, t(code));
 }
 
 function Due({ one }) {
@@ -135,7 +132,7 @@ function Told({ route, one }) {
     C.Box,
     null,
     h(What, { route, to: { view: "incident", id: one.id }, code: one.code }),
-    h(C.Text, { fontSize: "xs", color: "fg.muted", maxW: "40rem" }, one.reason),
+    h(C.Text, { fontSize: "xs", color: "fg.muted", maxW: "44rem", minW: "18rem" }, one.reason),
   );
 }
 
@@ -178,7 +175,7 @@ function Incident({ route, one, reload }) {
   };
   const facts = [
     [t("page.document"), one.document_key ? h(Inside, { to: route.to({ view: "document", key: one.document_key }) }, one.document_number) : one.document_number],
-    [t("page.system"), one.instance],
+    [t("page.system"), one.instance && h(Instance, { instance: one.instance, system: one.system })],
     [t("page.field"), one.field],
     [t("page.category"), word("incident.category", one.category)],
     [t("page.owner"), word("role", one.owner_role)],

@@ -9,17 +9,18 @@ const TOP = 40;
 const SIDE = 18;
 
 export const KINDS = {
-  written: { shape: "disc", color: "blue" },
   read: { shape: "ring", color: "gray" },
+  writing: { shape: "ring", color: "blue" },
+  written: { shape: "disc", color: "blue" },
   decided: { shape: "diamond", color: "green" },
   incident_opened: { shape: "triangle", color: "red" },
   incident_closed: { shape: "triangle", color: "green", hollow: true },
   action: { shape: "square", color: "purple" },
 };
 
-export function kindOf(event) {
-  const name = String(event.kind || "").replaceAll(" ", "_");
-  return name in KINDS ? name : "action";
+export function kindOf({ kind, code }) {
+  if (kind === "incident") return /\.closed$/.test(code) ? "incident_closed" : "incident_opened";
+  return kind in KINDS ? kind : "action";
 }
 
 function colorOf(event) {
@@ -29,10 +30,14 @@ function colorOf(event) {
   return `var(--chakra-colors-${palette === "gray" ? "fg-muted" : `${palette}-solid`})`;
 }
 
-export function sentence(event, { t, has }) {
-  const kind = t(`page.event.${kindOf(event)}`);
-  const code = has(event.code) ? t(event.code, event.params || {}) : String(event.code || "");
-  return [kind, code].filter((part, index, all) => part && all.indexOf(part) === index).join(": ");
+// What happened, in words; a name that a text asks for is itself told in words where there are any.
+export function sentence(event, { t, has, word }) {
+  const { code, document_type: type, ...params } = event.params || {};
+  const about = code === undefined ? {} : { code: t(code) };
+  const named = type === undefined ? {} : { document_type: word("type", type) };
+  return has(event.code)
+    ? t(event.code, { ...params, ...about, ...named })
+    : [t(`page.event.${kindOf(event)}`), event.code].filter(Boolean).join(": ");
 }
 
 export function Lanes({ route, detail }) {
@@ -71,7 +76,7 @@ function ordered({ chain, links, document }) {
 }
 
 function Label({ route, row, own }) {
-  const { t } = useTexts();
+  const { t, word } = useTexts();
   const number = own
     ? h(C.Text, { as: "span", fontWeight: "bold", "aria-current": "true" }, numberOf(row))
     : h(Inside, { to: route.to({ view: "document", key: row.key }), fontWeight: "medium" }, numberOf(row));
@@ -94,7 +99,7 @@ function Label({ route, row, own }) {
       h(C.Text, { fontSize: "xs", color: "fg.muted", truncate: true }, t(`type.${row.document_type}`)),
       h(Outside, { href: row.url, fontSize: "xs", ml: "auto", flexShrink: 0 }, t("page.open_in_system")),
     ),
-    h(C.Text, { fontSize: "xs", color: "fg.muted", truncate: true, title: row.instance }, [row.system, row.instance].filter(Boolean).join(" · ")),
+    h(C.Text, { fontSize: "xs", color: "fg.muted", truncate: true, title: row.instance }, [word("system", row.system), row.instance].filter(Boolean).join(" · ")),
     h(C.Box, { maxH: "40px", overflow: "hidden" }, h(States, { row })),
   );
 }
@@ -194,7 +199,7 @@ function clusters(events, x) {
   return [...places.values()];
 }
 
-const WEIGHT = ["incident_opened", "decided", "written", "action", "incident_closed", "read"];
+const WEIGHT = ["incident_opened", "decided", "written", "action", "incident_closed", "writing", "read"];
 
 function Marker({ some, x, y }) {
   const texts = useTexts();

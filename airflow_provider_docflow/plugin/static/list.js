@@ -2,7 +2,7 @@
 import { C, Inside, h } from "./react.js";
 import { useGet } from "./api.js";
 import { Choice, Words } from "./fields.js";
-import { AXES, Amount, Answer, Nothing, NumberLink, Pager, Rows, States, TYPES, WORDS } from "./parts.js";
+import { AXES, Amount, Answer, Instance, Nothing, NumberLink, Pager, Rows, States, TYPES, WORDS } from "./parts.js";
 import { useTexts } from "./texts.js";
 
 const LIMIT = 50;
@@ -10,7 +10,7 @@ const FILTERS = [
   "text", "number", "party", "amount_from", "amount_to", "currency", "document_type", "instance",
   "company_code", ...AXES,
 ];
-const SORTS = ["-updated_at", "number", "-amount", "amount", "-issue_date", "issue_date"];
+const SORTS = ["number", "-amount", "amount", "-issue_date", "issue_date"];
 
 export function Documents({ route, within }) {
   const { t } = useTexts();
@@ -70,6 +70,7 @@ function Filters({ route, filters, filtered, asked }) {
       label: t("page.sort"),
       value: route.get("sort"),
       options: SORTS.map((name) => [name, t(`page.sort.${name}`)]),
+      any: t("page.sort.-updated_at"),
       onChange: set("sort"),
       width: "12rem",
     }),
@@ -82,7 +83,7 @@ function Found({ route, data }) {
   const { t, instant } = useTexts();
   const columns = [
     { head: t("page.number"), cell: (row) => h(Named, { route, row }) },
-    { head: t("page.system"), cell: (row) => h(System, { row }) },
+    { head: t("page.system"), cell: (row) => h(Instance, row) },
     { head: t("page.party"), cell: (row) => row.party_name || row.party_id },
     { head: t("page.amount"), end: true, cell: (row) => h(Amount, { value: row.amount, currency: row.currency }) },
     { head: t("page.issue_date"), cell: (row) => h(C.Box, { whiteSpace: "nowrap" }, row.issue_date || "") },
@@ -108,15 +109,6 @@ function Named({ route, row }) {
     null,
     h(NumberLink, { route, row }),
     h(C.Text, { fontSize: "xs", color: "fg.muted", whiteSpace: "nowrap" }, t(`type.${row.document_type}`)),
-  );
-}
-
-export function System({ row }) {
-  return h(
-    C.Box,
-    null,
-    h(C.Text, { fontSize: "sm" }, row.system || row.instance),
-    row.system && h(C.Text, { fontSize: "xs", color: "fg.muted", maxW: "14rem", truncate: true, title: row.instance }, row.instance),
   );
 }
 

@@ -1,5 +1,5 @@
 // Small things that every view shows the same way.
-import { C, Fragment, Inside, h } from "./react.js";
+import { C, Inside, h } from "./react.js";
 import { useTexts } from "./texts.js";
 
 export const AXES = ["lifecycle", "approval", "fulfilment", "invoicing", "payment"];
@@ -58,13 +58,29 @@ function rawWords(row) {
   return Object.entries(row.raw || {}).map(([name, word]) => `${name}: ${word}`).join("\n");
 }
 
-// Digits exactly as the ledger holds them: an amount is never a number here.
+function minorUnits(currency) {
+  try {
+    return new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits;
+  } catch {
+    return 0;
+  }
+}
+
+// An amount is a text here and never a number: its digits stay as the ledger holds them, filled up with zeros
+// to the currency's minor units so that decimal points stand under each other.
+export function digits(value, currency) {
+  const least = currency ? minorUnits(currency) : 0;
+  const [whole, part = ""] = String(value).split(".");
+  const filled = part.padEnd(least, "0");
+  return filled ? `${whole}.${filled}` : whole;
+}
+
 export function Amount({ value, currency }) {
   if (value === null || value === undefined) return null;
   return h(
     C.Box,
     { as: "span", fontVariantNumeric: "tabular-nums", whiteSpace: "nowrap" },
-    value,
+    digits(value, currency),
     currency ? h(C.Box, { as: "span", color: "fg.muted", ml: 1 }, currency) : null,
   );
 }
@@ -73,10 +89,16 @@ export function numberOf(row) {
   return row.number || row.internal_id;
 }
 
-// Some parts show an incident's cause: the text of its code where docflow gave it, else the system's own code.
-export function Cause({ code }) {
-  const { t } = useTexts();
-  return h(Fragment, null, t(code));
+// The product, if it is known, and below it the tenant as the system names itself.
+export function Instance({ instance, system }) {
+  const { word } = useTexts();
+  if (!system) return h(C.Text, { fontSize: "sm" }, instance);
+  return h(
+    C.Box,
+    null,
+    h(C.Text, { fontSize: "sm", whiteSpace: "nowrap" }, word("system", system)),
+    h(C.Text, { fontSize: "xs", color: "fg.muted", maxW: "12rem", truncate: true, title: instance }, instance),
+  );
 }
 
 export function Waiting() {
@@ -101,7 +123,7 @@ export function Nothing({ title, hint }) {
 function inWords(error, t) {
   const { status } = error;
   if (status === 0) return t("page.error.unreachable");
-  if ([401, 403, 404, 409, 503].includes(status)) return t(`page.error.${status}`);
+  if ([401, 403, 404, 409, 422, 503].includes(status)) return t(`page.error.${status}`);
   return t("page.error.other", { status: status ?? "" });
 }
 
@@ -152,7 +174,7 @@ export function Rows({ label, columns, rows, keyOf, size = "sm" }) {
   const align = (column) => (column.end ? "end" : "start");
   return h(
     C.Table.ScrollArea,
-    { borderWidth: "1px", borderRadius: "md" },
+    { borderWidth: "1px", borderRadius: "md", whiteSpace: "normal" },
     h(
       C.Table.Root,
       { size, "aria-label": label, interactive: false },

@@ -119,7 +119,7 @@ export function useTextsProvider() {
       t,
       has: (code) => code in words,
       // A word of an open list, such as a role that somebody configured: its text, or itself.
-      word: (kind, name) => (words[`${kind}.${name}`] === undefined ? name : words[`${kind}.${name}`]),
+      word: (kind, name) => words[`${kind}.${name}`] ?? name ?? "",
       instant: said(instant),
       day: said(day),
       time: said(time),
