@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+
+from airflow_provider_docflow.document.money import MINOR_UNITS, decimals_of
 
 if TYPE_CHECKING:
     from sqlalchemy import RowMapping
@@ -33,7 +36,7 @@ def row_of(found: Found, *, system: str, url: str | None, open_incidents: int) -
         "internal_id": ref.internal_id,
         "party_id": entry.party_id,
         "party_name": entry.party_name,
-        "amount": None if entry.amount is None else format(entry.amount, "f"),
+        "amount": amount_of(entry.amount, entry.currency),
         "currency": entry.currency,
         "issue_date": _day(entry.issue_date),
         "state": {axis: word for axis, word in entry.state.items() if axis not in _STATE_NOTES},
@@ -43,6 +46,14 @@ def row_of(found: Found, *, system: str, url: str | None, open_incidents: int) -
         "open_incidents": open_incidents,
         "url": url,
     }
+
+
+def amount_of(amount: Decimal | None, currency: str) -> str | None:
+    """Return an amount with the decimals that its currency is written with, or more where it has more."""
+    if amount is None:
+        return None
+    digits = MINOR_UNITS.get(currency, 0)
+    return format(amount, "f") if decimals_of(amount) >= digits else f"{amount:.{digits}f}"
 
 
 def link_of(row: Mapping[str, Any] | RowMapping) -> Json:
