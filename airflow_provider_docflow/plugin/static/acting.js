@@ -33,7 +33,7 @@ function Form({ verb, path, fixed, assignee, close }) {
   const [state, setState] = useState({ sending: false, error: null });
   // A second click is quicker than the state of the page.
   const sent = useRef(false);
-  const complete = reason.trim() && (person === undefined || person.trim());
+  const complete = Boolean(reason.trim());
   const send = async (event) => {
     event.preventDefault();
     if (!complete || sent.current) return;
@@ -59,9 +59,10 @@ function Form({ verb, path, fixed, assignee, close }) {
       person !== undefined &&
         h(
           C.Field.Root,
-          { required: true, mb: 3 },
-          h(C.Field.Label, null, t("page.assignee"), h(C.Field.RequiredIndicator)),
+          { mb: 3 },
+          h(C.Field.Label, null, t("page.assignee")),
           h(C.Input, { value: person, maxLength: 255, onChange: (event) => setPerson(event.target.value) }),
+          h(C.Field.HelperText, null, t("page.assignee.hint")),
         ),
       h(
         C.Field.Root,

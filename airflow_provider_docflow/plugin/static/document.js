@@ -1,7 +1,7 @@
 // One document: its chain through the systems, who decided what, what is open, and which tasks touched it.
-import { C, Inside, Outside, h } from "./react.js";
+import { C, Inside, Outside, h, useState } from "./react.js";
 import { useGet } from "./api.js";
-import { Lanes, kindOf, sentence } from "./lanes.js";
+import { Lanes, kindOf, sentence, worthTelling } from "./lanes.js";
 import { Amount, Answer, Nothing, NumberLink, Rows, Section, States, numberOf, paletteOf } from "./parts.js";
 import { Incidents } from "./incidents.js";
 import { useTexts } from "./texts.js";
@@ -13,11 +13,11 @@ export function DocumentPage({ route }) {
     C.Box,
     null,
     h(Inside, { to: route.to({}), fontSize: "sm" }, t("page.back")),
-    h(Answer, { asked, children: (detail) => h(Whole, { route, detail, reload: asked.reload }) }),
+    h(Answer, { asked, children: (detail) => h(Whole, { route, detail }) }),
   );
 }
 
-function Whole({ route, detail, reload }) {
+function Whole({ route, detail }) {
   const { t } = useTexts();
   return h(
     C.Box,
@@ -30,7 +30,7 @@ function Whole({ route, detail, reload }) {
       detail.chain_is_complete === false && h(C.Text, { fontSize: "sm", color: "fg.warning", mt: 1 }, t("page.chain.cut")),
     ),
     h(Decisions, { route, detail }),
-    h(Section, { title: t("page.incidents"), count: detail.incidents.length }, h(Incidents, { route, items: detail.incidents, reload })),
+    h(Section, { title: t("page.incidents"), count: detail.incidents.length }, h(Incidents, { route, items: detail.incidents, small: true })),
     h(Lines, { route, detail }),
     h(Tasks, { route, detail }),
     h(History, { detail }),
@@ -98,7 +98,7 @@ function Decisions({ route, detail }) {
     { title: t("page.decisions"), count: decisions.length },
     decisions.length
       ? h(Rows, { label: t("page.decisions"), columns, rows: decisions, keyOf: (one, index) => one.id ?? index })
-      : h(Nothing, { title: t("page.no_decisions") }),
+      : h(Nothing, { title: t("page.no_decisions"), small: true }),
   );
 }
 
@@ -121,14 +121,14 @@ function Lines({ route, detail }) {
       C.HStack,
       { gap: 2, whiteSpace: "nowrap" },
       rows[key] ? h(NumberLink, { route, row: rows[key] }) : h(C.Text, { color: "fg.muted" }, t("page.not_written")),
-      line && h(C.Text, { color: "fg.muted", fontSize: "xs" }, t("page.line", { line })),
+      line && h(C.Text, { color: "fg.muted", fontSize: "xs" }, line === "*" ? t("page.whole_document") : t("page.line", { line })),
     );
   const columns = [
     { head: t("page.from_line"), cell: (link) => end(link.source_key, link.source_line) },
     { head: t("page.to_line"), cell: (link) => end(link.target_key, link.target_line) },
     { head: t("page.link_kind"), cell: (link) => word("link", link.kind) },
-    { head: t("page.quantity"), end: true, cell: (link) => h(Amount, { value: link.quantity }) },
-    { head: t("page.amount"), end: true, cell: (link) => h(Amount, { value: link.amount }) },
+    { head: t("page.quantity"), end: true, cell: (link) => (/^[0.]*$/.test(link.quantity) ? "–" : h(Amount, { value: link.quantity })) },
+    { head: t("page.amount"), end: true, cell: (link) => h(Amount, { value: link.amount, currency: (rows[link.source_key] || rows[link.target_key])?.currency }) },
     { head: t("page.link_status"), cell: (link) => word("link", link.status) },
   ];
   return h(
@@ -136,7 +136,7 @@ function Lines({ route, detail }) {
     { title: t("page.lines"), count: detail.links.length },
     detail.links.length
       ? h(Rows, { label: t("page.lines"), columns, rows: detail.links, keyOf: (_, index) => index })
-      : h(Nothing, { title: t("page.no_lines") }),
+      : h(Nothing, { title: t("page.no_lines"), small: true }),
   );
 }
 
@@ -161,11 +161,13 @@ function Tasks({ route, detail }) {
   return h(
     Section,
     { title: t("page.tasks"), count: detail.touches.length },
-    h(Rows, { label: t("page.tasks"), columns, rows: detail.touches, keyOf: (_, index) => index }),
+    h(Rows, { label: t("page.tasks"), columns, rows: [...detail.touches].sort((a, b) => a.at.localeCompare(b.at)), keyOf: (_, index) => index }),
   );
 }
 
 function History({ detail }) {
+  const [every, setEvery] = useState(false);
+  const events = every ? detail.events : worthTelling(detail.events);
   const texts = useTexts();
   const { t, instant, word } = texts;
   const rows = rowsOf(detail);
@@ -178,7 +180,12 @@ function History({ detail }) {
   ];
   return h(
     Section,
-    { title: t("page.history"), count: detail.events.length },
-    h(Rows, { label: t("page.history"), columns, rows: detail.events, keyOf: (_, index) => index }),
+    { title: t("page.history"), count: events.length },
+    h(
+      C.Button,
+      { size: "xs", variant: every ? "subtle" : "outline", "aria-pressed": every, mb: 2, onClick: () => setEvery(!every) },
+      t("page.every_step"),
+    ),
+    h(Rows, { label: t("page.history"), columns, rows: events, keyOf: (_, index) => index }),
   );
 }

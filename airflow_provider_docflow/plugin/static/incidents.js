@@ -107,7 +107,7 @@ function Due({ one }) {
   );
 }
 
-export function Incidents({ route, items }) {
+export function Incidents({ route, items, small = false }) {
   const { t, word } = useTexts();
   const about = (one) =>
     one.document_key
@@ -123,7 +123,7 @@ export function Incidents({ route, items }) {
     { head: t("page.same_cause"), end: true, cell: (one) => h(Same, { route, one }) },
     { head: t("page.status"), cell: (one) => h(Status, { one }) },
   ];
-  if (!items.length) return h(Nothing, { title: t("page.no_incidents") });
+  if (!items.length) return h(Nothing, { title: t("page.no_incidents"), small });
   return h(Rows, { label: t("page.incidents"), columns, rows: items, keyOf: (one) => one.id });
 }
 

@@ -12,15 +12,22 @@ export const KINDS = {
   read: { shape: "ring", color: "gray" },
   writing: { shape: "ring", color: "blue" },
   written: { shape: "disc", color: "blue" },
+  done: { shape: "dot", color: "blue" },
   decided: { shape: "diamond", color: "green" },
   incident_opened: { shape: "triangle", color: "red" },
   incident_closed: { shape: "triangle", color: "green", hollow: true },
   action: { shape: "square", color: "purple" },
 };
 
-export function kindOf({ kind, code }) {
+export function kindOf({ kind, code, params }) {
+  if (kind === "written") return !params?.purpose || params.purpose === "create" ? "written" : "done";
   if (kind === "incident") return /\.closed$/.test(code) ? "incident_closed" : "incident_opened";
   return kind in KINDS ? kind : "action";
+}
+
+function legendColor(kind) {
+  const { color } = KINDS[kind];
+  return `var(--chakra-colors-${color === "gray" ? "fg-muted" : `${color}-solid`})`;
 }
 
 function colorOf(event) {
@@ -32,12 +39,17 @@ function colorOf(event) {
 
 // What happened, in words; a name that a text asks for is itself told in words where there are any.
 export function sentence(event, { t, has, word }) {
-  const { code, document_type: type, ...params } = event.params || {};
+  const { code, purpose, ...params } = event.params || {};
   const about = code === undefined ? {} : { code: t(code) };
-  const named = type === undefined ? {} : { document_type: word("type", type) };
   return has(event.code)
-    ? t(event.code, { ...params, ...about, ...named })
+    ? t(event.code, { ...params, ...about, purpose: word("purpose", purpose) })
     : [t(`page.event.${kindOf(event)}`), event.code].filter(Boolean).join(": ");
+}
+
+// Planning and sending are steps on the way; of what has arrived they are not worth a marker.
+export function worthTelling(events) {
+  const arrived = new Set(events.filter((event) => event.kind === "written").map((event) => event.key));
+  return events.filter((event) => event.kind !== "writing" || !arrived.has(event.key));
 }
 
 export function Lanes({ route, detail }) {
@@ -56,7 +68,7 @@ export function Lanes({ route, detail }) {
       ),
       h(Drawing, { detail, lanes }),
     ),
-    h(Legend, { events: detail.events }),
+    h(Legend, { events: worthTelling(detail.events) }),
     h(C.Text, { fontSize: "xs", color: "fg.muted", px: 3, pb: 2 }, t("page.axis.hint")),
   );
 }
@@ -94,12 +106,16 @@ function Label({ route, row, own }) {
     },
     h(
       C.HStack,
-      { gap: 2 },
+      { gap: 2, whiteSpace: "nowrap" },
       number,
       h(C.Text, { fontSize: "xs", color: "fg.muted", truncate: true }, t(`type.${row.document_type}`)),
-      h(Outside, { href: row.url, fontSize: "xs", ml: "auto", flexShrink: 0 }, t("page.open_in_system")),
     ),
-    h(C.Text, { fontSize: "xs", color: "fg.muted", truncate: true, title: row.instance }, [word("system", row.system), row.instance].filter(Boolean).join(" · ")),
+    h(
+      C.HStack,
+      { gap: 2, fontSize: "xs", color: "fg.muted", whiteSpace: "nowrap" },
+      h(C.Text, { truncate: true, title: row.instance }, [word("system", row.system), row.instance].filter(Boolean).join(" · ")),
+      h(Outside, { href: row.url, ml: "auto", flexShrink: 0, "aria-label": `${t("page.open_in_system")} ${numberOf(row)}` }, t("page.open_short")),
+    ),
     h(C.Box, { maxH: "40px", overflow: "hidden" }, h(States, { row })),
   );
 }
@@ -121,7 +137,7 @@ function useWidth() {
 function Drawing({ detail, lanes }) {
   const texts = useTexts();
   const [box, room] = useWidth();
-  const events = detail.events.filter((event) => lanes.some((row) => row.key === event.key));
+  const events = worthTelling(detail.events).filter((event) => lanes.some((row) => row.key === event.key));
   const stops = axisOf(events.map((event) => event.at));
   const span = stops.length ? stops[stops.length - 1].x : 0;
   const scale = span ? Math.max(1, (room - 2 * SIDE - 50) / span) : 1;
@@ -199,7 +215,7 @@ function clusters(events, x) {
   return [...places.values()];
 }
 
-const WEIGHT = ["incident_opened", "decided", "written", "action", "incident_closed", "writing", "read"];
+const WEIGHT = ["incident_opened", "decided", "written", "action", "incident_closed", "done", "writing", "read"];
 
 function Marker({ some, x, y }) {
   const texts = useTexts();
@@ -220,7 +236,7 @@ export function Shape({ kind, color }) {
   if (shape === "diamond") return h("path", { d: "M 0 -8 L 8 0 L 0 8 L -8 0 Z", ...paint });
   if (shape === "triangle") return h("path", { d: "M 0 -8 L 8 6 L -8 6 Z", ...paint });
   if (shape === "square") return h("rect", { x: -6, y: -6, width: 12, height: 12, ...paint });
-  return h("circle", { r: shape === "ring" ? 4 : 6, ...paint });
+  return h("circle", { r: shape === "disc" ? 6 : 4, ...paint });
 }
 
 function Legend({ events }) {
@@ -233,7 +249,7 @@ function Legend({ events }) {
       h(
         C.HStack,
         { key: kind, gap: 1 },
-        h("svg", { width: 20, height: 20, viewBox: "-10 -10 20 20", "aria-hidden": true }, h(Shape, { kind, color: colorOf({ kind, code: "approved" }) })),
+        h("svg", { width: 20, height: 20, viewBox: "-10 -10 20 20", "aria-hidden": true }, h(Shape, { kind, color: legendColor(kind) })),
         t(`page.event.${kind}`),
       ),
     ),

@@ -11,19 +11,19 @@ export function Outages({ route }) {
 }
 
 function Outage({ route, one }) {
-  const { t, instant } = useTexts();
-  const planned = Boolean(one.window);
-  const code = planned ? "page.outage.window" : one.state === "closed" ? "page.outage.window" : `page.outage.${one.state}`;
-  const until = planned && typeof one.window === "object" ? one.window.until ?? one.window.ends_at ?? one.window.end : null;
+  const { t, instant, word } = useTexts();
+  const code = one.window ? "page.outage.window" : `page.outage.${one.state}`;
+  const names = { instance: [word("system", one.system), one.instance].filter(Boolean).join(" · "), since: instant(one.since) };
+  const told = one.window ? one.window.reason : one.cause;
   return h(
     C.Alert.Root,
-    { status: planned ? "info" : "warning", role: "status" },
+    { status: one.window ? "info" : "warning", role: "status" },
     h(C.Alert.Indicator),
     h(
       C.Alert.Content,
       null,
-      h(C.Alert.Title, null, t(code, { instance: one.instance, since: instant(one.since), until: instant(until) })),
-      one.cause && h(C.Alert.Description, null, one.cause),
+      h(C.Alert.Title, null, t(code, { ...names, until: instant(one.window?.ends_at) })),
+      told && h(C.Alert.Description, null, told),
     ),
     one.incident && h(Inside, { to: route.to({ view: "incident", id: one.incident }) }, t("page.see_incident")),
   );

@@ -111,7 +111,8 @@ export function Waiting() {
   );
 }
 
-export function Nothing({ title, hint }) {
+export function Nothing({ title, hint, small = false }) {
+  if (small) return h(C.Text, { color: "fg.muted", fontSize: "sm" }, title);
   return h(
     C.VStack,
     { py: 10, gap: 1, color: "fg.muted", role: "status" },
