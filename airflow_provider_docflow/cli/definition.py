@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from airflow.cli.cli_config import Arg, GroupCommand
 
 from airflow_provider_docflow.cli.arguments import CONN, JSON, NUMBER, REASON, command, option
+from airflow_provider_docflow.cli.deciding import DECIDING
+from airflow_provider_docflow.cli.first_hour import FIRST_HOUR
 
 _ROUTE: Sequence[Arg] = (
     option("source-conn", "connection of the source system", required=True),
@@ -19,33 +21,7 @@ _ROUTE: Sequence[Arg] = (
 
 COMMANDS = (
     command("show", "all numbers, links, decisions and history of a document", "showing.show", NUMBER, JSON),
-    command(
-        "incidents",
-        "what a person has to decide or correct",
-        "incidents.list_incidents",
-        option("status", "open, closed or all", default="open"),
-        option("category", "data, master data, business rule, permission, quota, technical, control"),
-        option("group", "root-cause group"),
-        option("text", "part of the document number or the code"),
-        JSON,
-    ),
-    command(
-        "retry",
-        "let what an incident holds continue",
-        "incidents.retry",
-        Arg(("incident",), help="incident id", type=int, nargs="?"),
-        option("group", "all open incidents of this root-cause group"),
-        REASON,
-    ),
-    command(
-        "recreate",
-        "let a cancelled or deleted document be created once more",
-        "incidents.recreate",
-        NUMBER,
-        option("target-type", "document type that is to be created again", required=True),
-        option("part", "which part, where it was split"),
-        REASON,
-    ),
+    *DECIDING,
     command(
         "adopt",
         "register documents that exist already; nothing is sent",
@@ -70,6 +46,26 @@ COMMANDS = (
         "connections.unblock",
         Arg(("instance",), help="instance, as the ledger names it"),
         REASON,
+    ),
+    *FIRST_HOUR,
+    command(
+        "health",
+        "which systems are down or recovering, and how many tasks wait for them",
+        "outages.health",
+        Arg(("conn_id",), help="connection id; without it all systems are shown", nargs="?", default=""),
+        Arg(("--now",), help="ask the system now whether it answers", action="store_true"),
+        JSON,
+    ),
+    command(
+        "maintenance",
+        "leave a system alone for a time, or list such times",
+        "outages.maintenance",
+        Arg(("conn_id",), help="connection id; without it the windows are listed", nargs="?", default=""),
+        Arg(("--from",), help="when it begins; now if not given", dest="begins", default=""),
+        Arg(("--to",), help="when it ends", dest="ends", default=""),
+        option("reason", "why; kept in the audit"),
+        Arg(("--cancel",), help="id of a window that is not to be", type=int, default=0),
+        JSON,
     ),
     command("systems", "what each system can do, and what is guaranteed", "connections.systems", JSON),
     GroupCommand(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.hooks.settings import configure
 
 if TYPE_CHECKING:
     from airflow_provider_docflow.ledger import Ledger
@@ -32,6 +33,7 @@ def ledger_of(conn_id: str = DEFAULT_CONN_ID) -> Ledger:
 
     :raises LedgerUnavailable: it cannot be reached, or SQLite is asked to serve several machines.
     :raises LedgerSchemaMismatch: ``airflow docflow db upgrade`` has to run first.
+    :raises Misconfigured: ``[docflow] incident_rules`` or ``people`` is wrong.
     """
     from airflow_provider_docflow.ledger import Ledger
 
@@ -40,6 +42,7 @@ def ledger_of(conn_id: str = DEFAULT_CONN_ID) -> Ledger:
         known = _opened.get((os.getpid(), url))
         if known is None:
             known = _opened[os.getpid(), url] = Ledger.open(url, keys=keys)
+    configure(known)
     if role := process_role():
         # Whether a process was seen here is for people to know; no work waits for it.
         with suppress(exc.DocflowError):
@@ -106,17 +109,37 @@ def _url(connection: Any) -> str:
     return f"{driver}://{user}{password}@{connection.host}{port}/{connection.schema or ''}"
 
 
-def _refuse_distributed(conn_id: str) -> None:
+def executors() -> tuple[list[str], list[str]]:
+    """Return the names of all executors, and of those whose workers may be on other machines."""
     from airflow.sdk import conf
 
-    names = [name.split(":")[-1].rsplit(".", 1)[-1] for name in conf.get("core", "executor").split(",")]
-    spread = [name for name in names if name.strip() not in LOCAL_EXECUTORS]
+    told = conf.get("core", "executor").split(",")
+    names = [name.split(":")[-1].rsplit(".", 1)[-1].strip() for name in told]
+    return names, [name for name in names if name not in LOCAL_EXECUTORS]
+
+
+def _refuse_distributed(conn_id: str) -> None:
+    spread = executors()[1]
     if spread:
         raise exc.LedgerUnavailable(
             f"a ledger in SQLite cannot serve {', '.join(spread)}: its workers would not share it.",
             remedy=f"Create the Airflow connection {conn_id} to a PostgreSQL or MySQL database and run "
             "airflow docflow db upgrade.",
         )
+
+
+def key_source(conn_id: str = DEFAULT_CONN_ID) -> str:
+    """Tell where the key comes from by which the ledger encrypts; every process needs the same one."""
+    from airflow.sdk import conf
+
+    connection = _connection(conn_id)
+    if connection is not None and connection.extra_dejson.get("encryption_key"):
+        return f"connection {conn_id}"
+    if not conf.get("core", "fernet_key", fallback=""):
+        return "a file beside the ledger"
+    variable = "AIRFLOW__CORE__FERNET_KEY"
+    given = [name for name in (variable, f"{variable}_CMD", f"{variable}_SECRET") if os.environ.get(name)]
+    return given[0] if given else "airflow.cfg"
 
 
 def _keys(conn_id: str, url: str, given: str) -> list[str]:

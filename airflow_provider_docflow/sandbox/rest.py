@@ -1,12 +1,12 @@
 """A plain ERP with a JSON API, to try the generic REST connector on.
 
-==================================  =================================================================
+==================================  ======================================================================
 ``POST /erp/TYPE``                  create; optional ``Idempotency-Key``; without it twice means two
-``GET /erp/TYPE``                   ``?reference=&company=&status=&updated_since=&cursor=&limit=``
+``GET /erp/TYPE``                   ``?reference=&number=&company=&status=&updated_since=&cursor=&limit=``
 ``GET /erp/TYPE/ID``                read
 ``PATCH /erp/TYPE/ID``              change a draft; ``If-Match: VERSION`` is honoured
 ``POST /erp/TYPE/ID/actions/NAME``  submit, approve, reject, cancel, post, reverse
-==================================  =================================================================
+==================================  ======================================================================
 
 ``Authorization: Bearer erp-sandbox-key`` unless the control plane sets another key. ``reference`` is not
 unique: the ERP never refuses a second document by itself. Amounts are strings; a JSON fraction is taken
@@ -47,6 +47,7 @@ ACTIONS = {
     "post": ({"approved"}, "posted"),
     "reverse": ({"posted"}, "reversed"),
 }
+_FILTERS = ("reference", "number", "company", "status")
 _OWN = {"id", "number", "type", "status", "version", "created_at", "updated_at"}
 
 
@@ -158,7 +159,7 @@ class Erp:
             raise ErpError(400, "bad_parameter", "limit, cursor or updated_since is malformed") from None
         if not 1 <= limit <= 100 or (since is not None and since.tzinfo is None):
             raise ErpError(400, "bad_parameter", "limit is 1 to 100; updated_since has a time zone")
-        wanted = {name: query[name] for name in ("reference", "company", "status") if name in query}
+        wanted = {name: query[name] for name in _FILTERS if name in query}
         found = [
             item
             for item in self.all(kind, as_of, wanted.get("reference"))

@@ -5,7 +5,9 @@ In a ``conftest.py``::
 
     pytest_plugins = ["airflow_provider_docflow.testing"]
 
-Every fixture is new for each test, keeps its state in the test's own folder and ends with it.
+``docflow_stand_in`` plays a system of your flow, ``docflow_run`` runs the flow; ``airflow docflow new flow``
+writes a test that uses both. Every fixture is new for each test, keeps its state in the test's own folder and
+ends with it.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_docflow.sandbox import FaultRule, Sandbox
+from airflow_provider_docflow.testing.flows import FlowRun, docflow_run, docflow_stand_in
+from airflow_provider_docflow.testing.stand_ins import StandIn
 
 if TYPE_CHECKING:
     from airflow_provider_docflow.ledger import Ledger
@@ -25,11 +29,15 @@ if TYPE_CHECKING:
 TEST_KEY = "ZG9jZmxvdy10ZXN0aW5nLWtleS1ub3Qtc2VjcmV0ISE="
 
 __all__ = [
+    "FlowRun",
+    "StandIn",
     "docflow_connection",
     "docflow_fault",
     "docflow_frozen",
     "docflow_ledger",
+    "docflow_run",
     "docflow_sandbox",
+    "docflow_stand_in",
 ]
 
 

@@ -49,6 +49,7 @@ from airflow_provider_docflow.core.rest.declare import (
     RestDocument,
     Search,
 )
+from airflow_provider_docflow.core.rest.describing import describer
 from airflow_provider_docflow.core.rest.exchanges import RestType
 from airflow_provider_docflow.core.rest.logins import (
     Scheme,
@@ -177,6 +178,7 @@ def document_profile(document_type: str, kind: RestDocument) -> DocumentProfile:
         actions={name: _action(runs, action) for name, action in kind.actions.items()},
         stages=kind.stages,
         link=_link(kind.link) if kind.link else None,
+        describe=describer(runs, kind),
         page_size=10,
         approves=kind.approves,
     )

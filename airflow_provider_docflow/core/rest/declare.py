@@ -42,10 +42,19 @@ class Field:
     :param native: dotted path in the API's JSON.
     :param kind: how the value is written there; by default text, amounts as exact decimal strings.
     :param write: False for fields that the API sets itself.
+    :param required: the API takes no document without it.
     """
 
-    def __init__(self, canonical: str, native: str, kind: Kind | None = None, *, write: bool = True) -> None:
-        self.canonical, self.native, self.write = canonical, native, write
+    def __init__(
+        self,
+        canonical: str,
+        native: str,
+        kind: Kind | None = None,
+        *,
+        write: bool = True,
+        required: bool = False,
+    ) -> None:
+        self.canonical, self.native, self.write, self.required = canonical, native, write, required
         self.kind = kind or fields.kind_of(canonical)
 
 

@@ -36,7 +36,15 @@ from airflow_provider_docflow.core.profile import (
 )
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import DocumentType
-from airflow_provider_docflow.systems.dingtalk import actions, creating, errors, listing, reading, wire
+from airflow_provider_docflow.systems.dingtalk import (
+    actions,
+    creating,
+    describing,
+    errors,
+    listing,
+    reading,
+    wire,
+)
 from airflow_provider_docflow.systems.dingtalk.forms import DEFAULT_FIELDS, forms_of
 from airflow_provider_docflow.systems.dingtalk.notify import (
     ROBOT_LIMIT,
@@ -72,6 +80,7 @@ def _document(document_type: str) -> DocumentProfile:
         ),
         actions=actions.ACTIONS,
         stages={"saved": (), "submitted": ()},
+        describe=describing.describer(document_type),
         page_size=1,
         approves=True,
     )

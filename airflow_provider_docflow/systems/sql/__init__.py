@@ -25,7 +25,7 @@ from airflow_provider_docflow.core.profile import (
     Write,
     WriteItem,
 )
-from airflow_provider_docflow.systems.sql import moves, read, write
+from airflow_provider_docflow.systems.sql import describing, moves, read, write
 from airflow_provider_docflow.systems.sql.defaults import DEFAULT_TABLES
 from airflow_provider_docflow.systems.sql.layout import Layout, layouts
 from airflow_provider_docflow.systems.sql.read import ensure
@@ -53,6 +53,7 @@ def document_profile(layout: Layout) -> DocumentProfile:
         else None,
         actions={name: _action(layout, name) for name in layout.actions},
         stages=layout.stages,
+        describe=describing.describer(layout),
         page_size=read.PAGE,
     )
 
@@ -105,6 +106,7 @@ PROFILE = SystemProfile(
     checked_on=date(2026, 11, 22),
     documents={name: document_profile(layout) for name, layout in layouts(DEFAULT_TABLES).items()},
     instance=read.instance,
+    clock=describing.clock,
     resolve=resolve,
     conn_fields={
         "sql_conn_id": {

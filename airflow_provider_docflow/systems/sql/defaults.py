@@ -133,3 +133,8 @@ DEFAULT_TABLES: dict[str, Any] = {
     # A supplier numbers its invoices itself: the same number again is the same invoice, whoever entered it.
     "supplier_invoice": _tables("supplier_invoice", "pay", key=("company_code", "number", "party")),
 }
+
+
+def tables_of(document_type: str) -> dict[str, Any]:
+    """Return the rich layout for a type that has no default of its own, in tables of its name."""
+    return _tables(document_type, "close")

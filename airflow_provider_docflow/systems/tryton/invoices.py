@@ -18,7 +18,7 @@ from airflow_provider_docflow.core.profile import DocumentProfile
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.core.states import Words
 from airflow_provider_docflow.document import DocumentType
-from airflow_provider_docflow.systems.tryton import feeds, kinds
+from airflow_provider_docflow.systems.tryton import describing, feeds, kinds
 from airflow_provider_docflow.systems.tryton.buttons import button
 from airflow_provider_docflow.systems.tryton.creates import creator
 from airflow_provider_docflow.systems.tryton.invoicing import prepare
@@ -161,5 +161,7 @@ DOCUMENT = DocumentProfile(
     },
     stages={"saved": (), "submitted": ("submit",), "posted": ("post",)},
     link=web_link(KIND),
+    describe=describing.describer(KIND),
+    permissions=describing.permissions(KIND),
     page_size=feeds.PAGE_SIZE,
 )

@@ -17,7 +17,7 @@ from airflow_provider_docflow.core.profile import DocumentProfile, WriteItem
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.core.states import Words
 from airflow_provider_docflow.document import Document, DocumentType
-from airflow_provider_docflow.systems.tryton import feeds, kinds, masters
+from airflow_provider_docflow.systems.tryton import describing, feeds, kinds, masters
 from airflow_provider_docflow.systems.tryton.buttons import button
 from airflow_provider_docflow.systems.tryton.creates import Company, Values, creator, document_in, each
 from airflow_provider_docflow.systems.tryton.lines import refuse
@@ -198,5 +198,7 @@ DOCUMENT = DocumentProfile(
     },
     stages={"saved": (), "submitted": ("submit",), "approved": ("submit", "approve")},
     link=web_link(KIND),
+    describe=describing.describer(KIND),
+    permissions=describing.permissions(KIND),
     page_size=feeds.PAGE_SIZE,
 )

@@ -15,7 +15,7 @@ from airflow_provider_docflow.core.profile import ApprovalEntry, DocumentProfile
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.core.states import Words
 from airflow_provider_docflow.document import Document, DocumentType
-from airflow_provider_docflow.systems.tryton import feeds, kinds, masters
+from airflow_provider_docflow.systems.tryton import describing, feeds, kinds, masters
 from airflow_provider_docflow.systems.tryton.buttons import button
 from airflow_provider_docflow.systems.tryton.creates import Company, Values, creator, document_in, each
 from airflow_provider_docflow.systems.tryton.lines import Goods, line_values, numbered, refuse
@@ -222,6 +222,8 @@ DOCUMENT = DocumentProfile(
     },
     stages={"saved": (), "submitted": ("submit",)},
     link=web_link(KIND),
+    describe=describing.describer(KIND),
+    permissions=describing.permissions(KIND),
     page_size=feeds.PAGE_SIZE,
     approves=True,
 )

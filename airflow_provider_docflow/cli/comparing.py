@@ -1,0 +1,151 @@
+"""Two documents side by side, by canonical paths, with the names that both systems have for them. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_docflow.core.live import LiveField
+from airflow_provider_docflow.document import Document, document_to_json
+
+NOTHING = "-"
+_INDEX = re.compile(r"^lines\[\d+\]")
+_NOT_SHOWN = ("extensions",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One field on its way."""
+
+    source_field: str
+    source_value: str
+    canonical: str
+    target_field: str
+    target_value: str
+    how: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Missing:
+    """A field that the target wants and would not get."""
+
+    field: str
+    canonical: str
+    why: str
+
+
+def flat(document: Document | None) -> dict[str, str]:
+    """Return the values of a document by canonical path; amounts as exact text, empty fields left out."""
+    return dict(_leaves(document_to_json(document), "")) if document else {}
+
+
+def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            if path or name not in ("document_type", *_NOT_SHOWN):
+                yield from _leaves(inner, f"{path}.{name}" if path else name)
+    elif isinstance(value, list | tuple):
+        for position, inner in enumerate(value):
+            yield from _leaves(inner, f"{path}[{position}]" if path == "lines" else f"{path}.{position}")
+    elif value not in (None, "") and ".extensions" not in path:
+        yield path, str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def names_by_path(fields: Sequence[LiveField]) -> dict[str, str]:
+    """Return canonical path → the system's name of the field."""
+    found: dict[str, str] = {}
+    for field in fields:
+        for path in filter(None, field.canonical.split(", ")):
+            found.setdefault(path, field.name)
+    return found
+
+
+def native(names: Mapping[str, str], path: str) -> str:
+    """Return a system's name for a canonical path; a field may hold a whole branch (``payee_account``)."""
+    steps = _INDEX.sub("lines[*]", path)
+    while steps and steps != "lines[*]":
+        if steps in names:
+            return names[steps]
+        steps = steps.rpartition(".")[0]
+    return NOTHING
+
+
+def rows_of(
+    source: Document | None,
+    target: Document | None,
+    mapping: Mapping[str, str],
+    there: Sequence[LiveField],
+    here: Sequence[LiveField],
+) -> list[Row]:
+    """Return every field that either document has, in the order of the canonical document."""
+    before, after = flat(source), flat(target)
+    from_names, to_names = names_by_path(there), names_by_path(here)
+    return [
+        Row(
+            source_field=native(from_names, path),
+            source_value=before.get(path, ""),
+            canonical=path,
+            target_field=native(to_names, path),
+            target_value=after.get(path, ""),
+            how=_how(path, before, after, mapping) if target else "",
+        )
+        for path in dict.fromkeys([*before, *after])
+    ]
+
+
+def _how(path: str, before: Mapping[str, str], after: Mapping[str, str], mapping: Mapping[str, str]) -> str:
+    expression = mapped_by(path, mapping)
+    if expression:
+        return f"mapping: {expression}"
+    if path not in after:
+        return "stays behind"
+    if path not in before:
+        return "computed"
+    return "as it is" if before[path] == after[path] else "changed by the split"
+
+
+def mapped_by(path: str, mapping: Mapping[str, str]) -> str:
+    """Return the expression of a mapping that sets a path or a branch above it."""
+    for target, expression in mapping.items():
+        wanted = re.escape(target).replace(r"\[\*\]", r"\[\d+\]")
+        if re.match(rf"{wanted}($|[.\[])", path):
+            return expression
+    return ""
+
+
+def fields_missing(document: Document, fields: Sequence[LiveField]) -> list[Missing]:
+    """Name what the target requires and the document does not give."""
+    given = {_INDEX.sub("lines[*]", path) for path in flat(document)}
+    missing = []
+    for field in fields:
+        if not field.required:
+            continue
+        paths = [path for path in field.canonical.split(", ") if path]
+        if not paths:
+            why = "the target requires it and docflow has no value for it"
+        elif not any(_has(given, path) for path in paths):
+            why = "the source gives no value; fill it in there, or give it by the mapping"
+        else:
+            why = _lines_without(document, paths)
+        if why:
+            missing.append(Missing(field=field.name, canonical=field.canonical, why=why))
+    return missing
+
+
+def _has(given: set[str], path: str) -> bool:
+    return any(one == path or one.startswith(f"{path}.") or one.startswith(f"{path}[") for one in given)
+
+
+def _lines_without(document: Document, paths: Sequence[str]) -> str:
+    """Name the lines that lack a value which others have."""
+    if not paths[0].startswith("lines[*]."):
+        return ""
+    have = flat(document)
+    without = [
+        line.line_id
+        for position, line in enumerate(document.lines)
+        if not any(_has(set(have), path.replace("[*]", f"[{position}]")) for path in paths)
+    ]
+    return f"line {', '.join(without)} gives no value" if without else ""

@@ -1,0 +1,85 @@
+"""The controls of a form as they are in DingTalk now.
+
+Vendor page: "获取表单schema" (``GET /v1.0/workflow/forms/schemas/processCodes``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from airflow_provider_docflow.core.calls import dig
+from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.live import LiveField
+from airflow_provider_docflow.core.site import Site
+from airflow_provider_docflow.systems.dingtalk.forms import Control, Form, form_of
+from airflow_provider_docflow.systems.dingtalk.wire import api
+
+_PATH = "/v1.0/workflow/forms/schemas/processCodes"
+
+
+def describer(document_type: str) -> Callable[[Site], Exchange[list[LiveField]]]:
+    """Return the question for the controls of a type's form."""
+
+    def describe(site: Site) -> Exchange[list[LiveField]]:
+        form = form_of(site, document_type)
+        answer = yield from api(site, "GET", _PATH, params={"processCode": form.process_code})
+        content = dig(answer, "result.schemaContent")
+        # The vendor's page shows an object, its client a text of it.
+        content = json.loads(content) if isinstance(content, str) else content
+        return list(_live(form, dig(content, "items") or []))
+
+    return describe
+
+
+def _live(form: Form, items: Sequence[Mapping[str, Any]]) -> Iterator[LiveField]:
+    for item in items:
+        control = _control(form.controls, item)
+        yield _field(form, item, control)
+        columns = control.columns if control else ()
+        for child in item.get("children") or ():
+            name = f"{_label(item)}.{_label(child)}"
+            yield _field(form, child, _control(columns, child), name=name, prefix="lines[*].")
+
+
+def _field(
+    form: Form, item: Mapping[str, Any], control: Control | None, *, name: str = "", prefix: str = ""
+) -> LiveField:
+    props = item.get("props") or {}
+    marks = _label(item) == form.mark_control
+    return LiveField(
+        name=name or _label(item),
+        label="docflow's mark" if marks else str(props.get("bizAlias") or ""),
+        type=_type(item),
+        canonical=", ".join(f"{prefix}{path}" for path in control.paths) if control else "",
+        required=bool(props.get("required")),
+        custom=control is None and not marks,
+        written=control is not None or marks,
+    )
+
+
+def _label(item: Mapping[str, Any]) -> str:
+    label = (item.get("props") or {}).get("label", "")
+    return json.dumps(label, ensure_ascii=False) if isinstance(label, list) else str(label)
+
+
+def _control(controls: Sequence[Control], item: Mapping[str, Any]) -> Control | None:
+    props = item.get("props") or {}
+    named = {"name": _label(item), "id": props.get("id"), "bizAlias": props.get("bizAlias")}
+    return next((control for control in controls if control.is_(named)), None)
+
+
+def _type(item: Mapping[str, Any]) -> str:
+    kind = str(item.get("componentName") or "")
+    options = (item.get("props") or {}).get("options") or []
+    chosen = [_option(option) for option in options]
+    return f"{kind}: one of {', '.join(chosen)}" if chosen else kind
+
+
+def _option(option: Any) -> str:
+    try:
+        found = json.loads(option) if isinstance(option, str) else option
+    except ValueError:
+        found = option
+    return str(found.get("value", "")) if isinstance(found, dict) else str(found)
