@@ -88,8 +88,10 @@ def outage_of(outcomes: Sequence[Outcome], fail_on: str) -> exc.SystemDown | Non
 def transient_of(outcomes: Sequence[Outcome]) -> exc.DocflowError | None:
     """Return the error of those documents which another try may help, or None."""
     errors = _errors([outcome for outcome in outcomes if outcome.status in _FAILURES])
-    # An error of the ledger says that nothing was sent, so that a retry may help there too.
-    transient = [error for error in errors if isinstance(error, exc.TransientError | exc.LedgerError)]
+    # An error of the ledger says that nothing was sent, so that a retry may help there too. A lease ends by
+    # itself: of a worker that died nobody else knows what it was about to write.
+    passing = exc.TransientError | exc.LedgerError | exc.LeaseBusy
+    transient = [error for error in errors if isinstance(error, passing)]
     return _joined(transient, errors, exc.TransientError, len(outcomes)) if transient else None
 
 
