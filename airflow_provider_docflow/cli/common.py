@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any
+from unicodedata import east_asian_width
 
 from airflow_provider_docflow import exceptions as exc
 
@@ -79,6 +80,12 @@ def show_json(value: Any) -> None:
 def show_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print rows in aligned columns."""
     table = [[str(cell) for cell in row] for row in (header, *rows)]
-    widths = [max(len(row[column]) for row in table) for column in range(len(header))]
+    widths = [max(_width(row[column]) for row in table) for column in range(len(header))]
     for row in table:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        cells = (cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
+
+
+def _width(text: str) -> int:
+    """Return how many columns a terminal needs: Chinese signs take two."""
+    return sum(2 if east_asian_width(sign) in "FW" else 1 for sign in text)

@@ -82,17 +82,25 @@ def rows_of(
     """Return every field that either document has, in the order of the canonical document."""
     before, after = flat(source), flat(target)
     from_names, to_names = names_by_path(there), names_by_path(here)
-    return [
-        Row(
-            source_field=native(from_names, path),
-            source_value=before.get(path, ""),
-            canonical=path,
-            target_field=native(to_names, path),
-            target_value=after.get(path, ""),
-            how=_how(path, before, after, mapping) if target else "",
+    filled_in = {field.name for field in here if not field.written}
+    rows = []
+    for path in dict.fromkeys([*before, *after]):
+        name = native(to_names, path)
+        taken = not here or (name != NOTHING and name not in filled_in)
+        how = _how(path, before, after, mapping) if target else ""
+        if path in after and not taken:
+            how = "the target fills it in itself" if name in filled_in else "has no place there"
+        rows.append(
+            Row(
+                source_field=native(from_names, path),
+                source_value=before.get(path, ""),
+                canonical=path,
+                target_field=name,
+                target_value=after.get(path, "") if taken else "",
+                how=how,
+            )
         )
-        for path in dict.fromkeys([*before, *after])
-    ]
+    return rows
 
 
 def _how(path: str, before: Mapping[str, str], after: Mapping[str, str], mapping: Mapping[str, str]) -> str:

@@ -49,8 +49,9 @@ def connection_findings(conn_id: str, ledger_conn_id: str) -> Iterator[Finding]:
     with closing(looked_at(site)) as system:
         dates = Dates()
         _listen(system, dates)
-        entered = list(tried("login and instance", lambda: _instance(system, ledger_conn_id)))
-        yield from entered
+        yield from tried(
+            "login and instance", lambda: same_instance("login and instance", system, ledger_conn_id)
+        )
         yield from tried("time zone", lambda: _zone(site))
         if not _in(system):
             return
@@ -68,13 +69,6 @@ def _listen(system: System, dates: Dates) -> None:
 
 def _in(system: System) -> bool:
     return bool(system._bound)
-
-
-def _instance(system: System, ledger_conn_id: str) -> Finding:
-    site = system.address
-    return same_instance(
-        "login and instance", site.conn_id, system.site.instance, site.profile.title, ledger_conn_id
-    )
 
 
 def _zone(site: Site) -> Finding:

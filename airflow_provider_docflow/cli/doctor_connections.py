@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.cli.doctor_findings import Finding, fail, ok, tried, warn
-from airflow_provider_docflow.cli.reaching import looked_at, site_named
+from airflow_provider_docflow.cli.reaching import creates_at_first_use, looked_at, site_named
+
+if TYPE_CHECKING:
+    from airflow_provider_docflow.hooks.system import System
 
 _VARIABLE = "AIRFLOW_CONN_"
 
@@ -76,14 +79,21 @@ def _in_ledger(ledger_conn_id: str) -> list[str]:
 
 
 def _brief(conn_id: str, ledger_conn_id: str) -> Finding:
-    site = site_named(conn_id)
-    with closing(looked_at(site)) as system:
-        instance = system.site.instance
-    return same_instance(f"connection {conn_id}", conn_id, instance, site.profile.title, ledger_conn_id)
+    with closing(looked_at(site_named(conn_id))) as system:
+        return same_instance(f"connection {conn_id}", system, ledger_conn_id)
 
 
-def same_instance(check: str, conn_id: str, instance: str, title: str, ledger_conn_id: str) -> Finding:
+def same_instance(check: str, system: System, ledger_conn_id: str) -> Finding:
     """Hold the instance that answers against the one that the ledger has accepted."""
+    conn_id, title = system.conn_id, system.address.profile.title
+    try:
+        instance = system.site.instance
+    except exc.Misconfigured as error:
+        if error.field != "ensure" or not creates_at_first_use(conn_id):
+            raise
+        return warn(
+            check, "not prepared yet", "Nothing: the first flow creates docflow's own two tables there."
+        )
     known = known_instance(conn_id, ledger_conn_id)
     if known and known != instance:
         return fail(

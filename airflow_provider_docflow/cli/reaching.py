@@ -30,6 +30,13 @@ def site_named(conn_id: str) -> Site:
     return replace(site, settings=settings)
 
 
+def creates_at_first_use(conn_id: str) -> bool:
+    """Tell whether a connection allows what a mere look does not do: creating docflow's own tables."""
+    from airflow.sdk import BaseHook
+
+    return bool(BaseHook.get_connection(conn_id).extra_dejson.get("ensure"))
+
+
 def looked_at(site: Site) -> System:
     """Return the connected system of a site, without a ledger, so that nothing can be written through it."""
     from airflow_provider_docflow.hooks.docflow import system_for
