@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.document.money import exact_decimal
 from airflow_provider_docflow.locale import catalogue
 from airflow_provider_docflow.plugin import shapes
 from airflow_provider_docflow.plugin.access import OpenLedger, Reader, may_act, may_act_at_all
@@ -138,8 +139,8 @@ def _amount(name: str, text: str) -> Decimal | None:
     if not text:
         return None
     try:
-        return Decimal(text)
-    except InvalidOperation:
+        return exact_decimal(text, decimals=10)
+    except ValueError:
         raise exc.InvalidDocument(
             f"{text!r} is no amount", field=name, remedy="Write it as 1234.50."
         ) from None
