@@ -1,0 +1,109 @@
+"""
+The few words in which DuckDB, PostgreSQL and Spark differ.
+
+Everything else of the plan is SQL that the three read alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: Amounts are kept to ten decimals, as prices are; more of them are refused, never rounded.
+AMOUNT = "DECIMAL(38, 10)"
+FULL_WIDTH = "".join(chr(code) for code in range(0xFF01, 0xFF5F)) + "\u3000"
+HALF_WIDTH = "".join(chr(code) for code in range(0x21, 0x7F)) + " "
+_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.]+)?$"
+_INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9:.]+ ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$"
+_NUMBER = r"^[+-]?([0-9]+([.][0-9]{0,10}0*)?|[.][0-9]{1,10}0*)$"
+
+
+def quoted(name: str) -> str:
+    """Return an identifier as SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Return a text as SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How one engine says it.
+
+    :param name: of the engine.
+    :param word: regular expression of what is neither a letter nor a digit.
+    :param again: flag of ``regexp_replace`` that replaces all; empty where it always does.
+    :param group: how a replacement names the groups of its pattern, with ``{}`` for the number.
+    """
+
+    name: str
+    word: str
+    again: str
+    group: str
+
+    def name_of(self, column: str) -> str:
+        """Return an identifier."""
+        return quoted(column)
+
+    def replace_all(self, expression: str, pattern: str, by: str) -> str:
+        """Replace every match of a pattern."""
+        flag = f", {literal(self.again)}" if self.again else ""
+        return f"regexp_replace({expression}, {self.pattern(pattern)}, {literal(by)}{flag})"
+
+    def pattern(self, pattern: str) -> str:
+        """Return a regular expression as SQL."""
+        return literal(pattern)
+
+    def matches(self, expression: str, pattern: str) -> str:
+        """Tell whether a text matches a pattern."""
+        return f"regexp_matches({expression}, {self.pattern(pattern)})"
+
+    def days_apart(self, one: str, other: str) -> str:
+        """Return the distance of two dates in days."""
+        return f"abs({one} - {other})"
+
+    def text(self, expression: str) -> str:
+        """Return a value as text, without blanks around it; an empty text is no value."""
+        return f"nullif(trim(cast({expression} AS {self.text_type})), '')"
+
+    @property
+    def text_type(self) -> str:
+        """Return the type of texts."""
+        return "VARCHAR"
+
+    def amount(self, expression: str) -> str:
+        """Return a text as an amount; NULL where it is none."""
+        checked = f"CASE WHEN {self.matches(expression, _NUMBER)} THEN {expression} END"
+        return f"cast({checked} AS {AMOUNT})"
+
+    def text_day(self, expression: str, zone: str) -> str:
+        """Return an ISO date as a date, and an ISO instant with its offset as its day in a zone.
+
+        NULL where the text is neither.
+        """
+        plain = self.matches(expression, _DAY)
+        aware = self.matches(expression, _INSTANT)
+        date = f"try_cast(substr({expression}, 1, 10) AS DATE)"
+        instant = f"try_cast(CASE WHEN {aware} THEN {expression} END AS TIMESTAMP WITH TIME ZONE)"
+        return f"CASE WHEN {plain} THEN {date} WHEN {aware} THEN {self.local_day(instant, zone)} END"
+
+    def local_day(self, expression: str, zone: str) -> str:
+        """Return the business date of an instant in a zone."""
+        return f"cast(timezone({literal(zone)}, {expression}) AS DATE)"
+
+    def normal(self, expression: str) -> str:
+        """Return a text as :class:`TextKey` compares it."""
+        narrow = f"lower(translate({expression}, {literal(FULL_WIDTH)}, {literal(HALF_WIDTH)}))"
+        # Zeros first: once the punctuation is gone, 2026-001 cannot be told from 2026001.
+        first, second = self.group.format(1), self.group.format(2)
+        short = self.replace_all(narrow, "(^|[^0-9])0+([0-9])", first + second)
+        return f"nullif({self.replace_all(short, self.word, '')}, '')"
+
+    def words(self, expression: str) -> str:
+        """Return the words of a text as rows, for the select list."""
+        split = f"regexp_split_to_array({expression}, {literal('[^0-9A-Za-z_/.-]+')})"
+        return f"unnest({split})"
+
+
+DUCKDB = Dialect("duckdb", word=r"[^\p{L}\p{N}]+", again="g", group="\\{}")

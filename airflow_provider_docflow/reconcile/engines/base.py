@@ -1,0 +1,35 @@
+"""What the plan asks of an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+from airflow_provider_docflow.reconcile.dialect import Dialect
+
+
+class Engine(Protocol):
+    """Runs the statements of the plan and keeps its tables until it is closed."""
+
+    dialect: Dialect
+
+    def make(self, name: str, query: str) -> int:
+        """Keep the rows of a query as a table, in place of one of this name; return how many there are."""
+
+    def take_in(self, name: str, query: str) -> int:
+        """Keep the rows of a query with a number ``rid`` for each, from 0; return how many there are."""
+
+    def view(self, name: str, query: str) -> None:
+        """Give a query a name, in place of one of this name, without keeping its rows."""
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query, which are few."""
+
+    def stream(self, query: str, size: int = 10_000) -> Iterator[Sequence[tuple[Any, ...]]]:
+        """Return the rows of a query, part by part."""
+
+    def columns(self, name: str) -> dict[str, str]:
+        """Return the columns of a table and their types, in the engine's words."""
+
+    def close(self) -> None:
+        """Drop what was kept."""

@@ -1,0 +1,144 @@
+"""The two sides as typed tables: amounts exact, dates as dates, nothing guessed and nothing dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.reconcile.comparisons import Kind
+from airflow_provider_docflow.reconcile.dialect import Dialect, literal
+from airflow_provider_docflow.reconcile.engines.base import Engine
+from airflow_provider_docflow.reconcile.sides import Layout, Side
+
+_EXACT = ("DECIMAL", "NUMERIC", "INT", "BIGINT", "HUGEINT", "SMALLINT", "TINYINT", "INTEGER", "UBIGINT")
+_LISTED = 5
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How much of a source belongs to the reconciliation.
+
+    :param rows: documents that take part.
+    :param after_cut_off: documents that are later than the cut-off and do not.
+    """
+
+    rows: int
+    after_cut_off: int
+
+
+def prepare(engine: Engine, layout: Layout, sides: Mapping[str, Side]) -> dict[str, Counted]:
+    """Make ``l`` and ``r`` out of ``raw_l`` and ``raw_r``.
+
+    :raises InvalidDocument: a column is missing, a value cannot be read, or a side is empty that may not be.
+    """
+    types = {key: engine.columns(f"raw_{key}") for key in sides}
+    for key, side in sides.items():
+        _check_columns(layout, side, types[key])
+    counted = {}
+    for key, side in sides.items():
+        columns = _columns(engine.dialect, layout, sides, types, key)
+        counted[key] = _prepare(engine, layout, side, key, columns)
+    return counted
+
+
+def _check_columns(layout: Layout, side: Side, types: Mapping[str, str]) -> None:
+    missing = sorted({side.column(name) for name in layout.fields} - types.keys())
+    if missing:
+        known = ", ".join(sorted(name for name in types if name != "rid"))
+        raise exc.InvalidDocument(
+            f"{side.name} has no column {', '.join(missing)}.",
+            system=side.name,
+            field=missing[0],
+            remedy=f"Its columns are {known}. Name the right one in columns=.",
+        )
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A field: its expression, and the text that could not be read where there was one."""
+
+    name: str
+    value: str
+    bad: str
+
+
+def _columns(
+    dialect: Dialect,
+    layout: Layout,
+    sides: Mapping[str, Side],
+    types: Mapping[str, Mapping[str, str]],
+    key: str,
+) -> list[_Column]:
+    columns = []
+    for name in layout.fields:
+        kinds = {types[one][side.column(name)].upper() for one, side in sides.items()}
+        side = sides[key]
+        raw = dialect.name_of(side.column(name))
+        value = _value(dialect, layout.kinds[name], raw, types[key][side.column(name)].upper(), side, kinds)
+        text = dialect.text(raw)
+        bad = f"CASE WHEN {text} IS NOT NULL AND {value} IS NULL THEN {text} END" if value != raw else "NULL"
+        columns.append(_Column(name, value, bad if layout.kinds[name] != "text" else "NULL"))
+    return columns
+
+
+def _value(dialect: Dialect, kind: Kind, raw: str, raw_type: str, side: Side, both: set[str]) -> str:
+    if kind == "amount":
+        return raw if raw_type.startswith(_EXACT) else dialect.amount(dialect.text(raw))
+    if kind == "date":
+        return _day(dialect, raw, raw_type, side.zone)
+    # Numbers of one type on both sides are joined as such; anything else meets as text.
+    return raw if len(both) == 1 and raw_type.startswith(_EXACT[2:]) else dialect.text(raw)
+
+
+def _day(dialect: Dialect, raw: str, raw_type: str, zone: str) -> str:
+    if raw_type == "DATE":
+        return raw
+    if raw_type.startswith("TIMESTAMP") and ("ZONE" in raw_type or "TZ" in raw_type):
+        return dialect.local_day(raw, zone)
+    if raw_type.startswith("TIMESTAMP"):
+        return f"cast({raw} AS DATE)"
+    return dialect.text_day(dialect.text(raw), zone)
+
+
+def _prepare(engine: Engine, layout: Layout, side: Side, key: str, columns: list[_Column]) -> Counted:
+    shown = ", ".join(
+        [f"{column.value} AS {layout.column(column.name)}" for column in columns]
+        + [f"{column.bad} AS x{layout.column(column.name)}" for column in columns if column.bad != "NULL"]
+    )
+    name = f"all_{key}" if side.cut_off and side.date else key
+    rows = engine.take_in(name, f"SELECT {shown} FROM raw_{key}")
+    for column in columns:
+        if column.bad != "NULL":
+            _refuse(engine, layout, side, name, column)
+    if not rows and not side.may_be_empty:
+        raise exc.InvalidDocument(
+            f"{side.name} has no documents at all.",
+            system=side.name,
+            remedy="Look at its query. If it may really be empty, say may_be_empty=True.",
+        )
+    if name == key:
+        return Counted(rows, 0)
+    day, last = layout.column(side.date), side.cut_off
+    kept = engine.make(key, f"SELECT * FROM {name} WHERE {day} IS NULL OR {day} <= DATE {literal(str(last))}")
+    return Counted(kept, rows - kept)
+
+
+def _refuse(engine: Engine, layout: Layout, side: Side, table: str, column: _Column) -> None:
+    bad = f"x{layout.column(column.name)}"
+    found = engine.rows(
+        f"SELECT rid, {bad} FROM {table} WHERE {bad} IS NOT NULL ORDER BY rid LIMIT {_LISTED}"
+    )
+    if not found:
+        return
+    first, text = found[0]
+    kind = layout.kinds[column.name]
+    what = "an amount with at most ten decimals" if kind == "amount" else "a date"
+    others = f" and {len(found) - 1} more rows" if len(found) > 1 else ""
+    raise exc.InvalidDocument(
+        f"{side.name}, row {int(first) + 1}{others}: {text!r} in {side.column(column.name)} is not {what}.",
+        system=side.name,
+        document=f"row {int(first) + 1}",
+        field=side.column(column.name),
+        remedy="Correct the source; an amount is written as 1234.50, a date as 2026-11-22.",
+    )

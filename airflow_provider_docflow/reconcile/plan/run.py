@@ -1,0 +1,142 @@
+"""Carries out a whole plan: the sides are typed, the rules applied in order, the rest told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from airflow_provider_docflow.exceptions import Misconfigured
+from airflow_provider_docflow.reconcile.comparisons import Comparison, Kind
+from airflow_provider_docflow.reconcile.engines.base import Engine
+from airflow_provider_docflow.reconcile.plan.comparing import Comparisons
+from airflow_provider_docflow.reconcile.plan.ground import SIDES, Ground
+from airflow_provider_docflow.reconcile.plan.grouping import match_groups, match_partial
+from airflow_provider_docflow.reconcile.plan.keyed import Keyed
+from airflow_provider_docflow.reconcile.plan.leftovers import Leftovers
+from airflow_provider_docflow.reconcile.plan.preparing import Counted, prepare
+from airflow_provider_docflow.reconcile.plan.references import match_references
+from airflow_provider_docflow.reconcile.plan.subsets import match_subsets
+from airflow_provider_docflow.reconcile.rules import (
+    Expected,
+    Group,
+    InTransit,
+    Key,
+    Partial,
+    References,
+    Rule,
+    SubsetSum,
+)
+from airflow_provider_docflow.reconcile.sides import Layout, Side, merge_kinds
+
+Progress = Callable[[str, Mapping[str, int]], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is reconciled, as an author says it.
+
+    :param match: rules, tried in this order.
+    :param compare: how matched documents have to agree, by field.
+    :param identity: fields by which a document is known from run to run; those of the first exact key if
+        empty.
+    :param amount: field that is totalled.
+    :param currency: field of its currency.
+    :param show: further fields for the report.
+    """
+
+    match: Sequence[Rule]
+    compare: Mapping[str, Comparison]
+    identity: tuple[str, ...] = ()
+    amount: str = ""
+    currency: str = ""
+    expected: Sequence[Expected] = ()
+    in_transit: Sequence[InTransit] = ()
+    show: tuple[str, ...] = ()
+
+    def layout(self) -> Layout:
+        """Return the fields of the plan and how they are read.
+
+        :raises Misconfigured: there is no rule, no identity, or a field is of two kinds.
+        """
+        if not self.match:
+            raise Misconfigured(
+                "nothing says which documents belong together.", field="match", remedy="Name a Key."
+            )
+        identity = self.identity or next(
+            (rule.fields for rule in self.match if isinstance(rule, Key) and rule.exact), ()
+        )
+        if not identity:
+            raise Misconfigured(
+                "nothing says by which fields a document is known from run to run.",
+                field="identity",
+                remedy="Name them, such as identity=('order_id',).",
+            )
+        texts: dict[str, Kind] = dict.fromkeys((*identity, *self.show, self.currency), "text")
+        own: dict[str, Kind] = dict.fromkeys((one.field for one in self.in_transit), "date")
+        own[self.amount] = "amount"
+        compared: dict[str, Kind] = {name: how.kind for name, how in self.compare.items()}
+        kinds = merge_kinds(texts, own, compared, *(rule.kinds() for rule in self.match))
+        kinds.pop("", None)
+        self._check_expected(kinds)
+        return Layout(kinds=kinds, identity=tuple(identity), amount=self.amount, currency=self.currency)
+
+    def _check_expected(self, kinds: Mapping[str, Kind]) -> None:
+        for one in self.expected:
+            if one.field not in self.compare or kinds[one.field] != "amount":
+                raise Misconfigured(
+                    f"the expected difference {one.name} is in {one.field}, not compared as an amount.",
+                    field="expected",
+                    remedy=f"compare={{{one.field!r}: tolerance(...)}}.",
+                )
+
+
+@dataclass(frozen=True)
+class Computed:
+    """What a plan came to, still in the engine: tables ``l``, ``r``, ``item``, ``member``."""
+
+    ground: Ground
+    counted: Mapping[str, Counted]
+
+
+def compute(
+    engine: Engine,
+    plan: Plan,
+    sides: Mapping[str, Side],
+    *,
+    cut_off: date | None = None,
+    progress: Progress = lambda what, counts: None,
+) -> Computed:
+    """Carry a plan out on ``raw_l`` and ``raw_r``.
+
+    :param sides: ``l`` and ``r``.
+    :raises InvalidDocument: a source cannot be read as the plan wants.
+    """
+    layout = plan.layout()
+    counted = prepare(engine, layout, sides)
+    progress("read", {key: one.rows for key, one in counted.items()})
+    ground = Ground(engine, layout, Comparisons(layout, plan.compare))
+    for side in SIDES:
+        ground.rest[side] = engine.make(f"rest_{side}", f"SELECT rid FROM {side}")
+    for step, rule in enumerate(plan.match):
+        if not ground.finished:
+            _apply(ground, rule, step)
+        progress(f"rule {step + 1}", dict(ground.rest))
+    Leftovers(ground, plan.match, plan.expected, plan.in_transit, cut_off).run()
+    return Computed(ground, counted)
+
+
+def _apply(ground: Ground, rule: Rule, step: int) -> None:
+    if isinstance(rule, Key):
+        Keyed(ground, rule, step).run()
+        return
+    _RUNS[type(rule)](ground, rule, step)
+
+
+_RUNS: Mapping[type, Callable[[Ground, Any, int], None]] = {
+    Group: match_groups,
+    References: match_references,
+    SubsetSum: match_subsets,
+    Partial: match_partial,
+}

@@ -1,0 +1,109 @@
+"""Totals per currency, and the proof that they add up."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from decimal import Context, Decimal
+
+from airflow_provider_docflow.reconcile.comparisons import Same, Tolerance
+from airflow_provider_docflow.reconcile.plan.ground import SIDES, Ground
+
+#: Sums of 38-digit amounts; Python's own context would round at 28.
+EXACT = Context(prec=60)
+
+
+@dataclass(frozen=True)
+class Total:
+    """One currency.
+
+    :param left: sum of the left side; ``left - right == sum(effects.values())``, always.
+    :param effects: by class of what does not agree, by how much it makes the left side larger.
+    :param without_amount: documents that have no amount, by side; they are in no sum.
+    """
+
+    currency: str
+    left: Decimal
+    right: Decimal
+    effects: dict[str, Decimal]
+    without_amount: dict[str, int]
+
+    @property
+    def difference(self) -> Decimal:
+        """Return by how much the left side is larger."""
+        return EXACT.subtract(self.left, self.right)
+
+    @property
+    def adds_up(self) -> bool:
+        """Tell whether the difference is explained to the last digit."""
+        total = Decimal(0)
+        for effect in self.effects.values():
+            total = EXACT.add(total, effect)
+        return total == self.difference
+
+
+def totals(ground: Ground) -> list[Total]:
+    """Return the totals by currency."""
+    layout = ground.layout
+    if not layout.amount:
+        return []
+    sums: dict[str, dict[str, Decimal]] = defaultdict(lambda: dict.fromkeys(SIDES, Decimal(0)))
+    empty: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(SIDES, 0))
+    for side in SIDES:
+        query = f"SELECT {_currency(ground, side)}, sum({ground.col(side, layout.amount)}),"
+        query += f" count(*) - count({ground.col(side, layout.amount)}) FROM {side} GROUP BY 1"
+        for currency, amount, without in ground.engine.rows(query):
+            sums[currency][side] = _decimal(amount)
+            empty[currency][side] = int(without)
+    effects = _effects(ground)
+    return [
+        Total(
+            currency,
+            sums[currency]["l"],
+            sums[currency]["r"],
+            effects.get(currency, {}),
+            empty[currency],
+        )
+        for currency in sorted(sums)
+    ]
+
+
+def _effects(ground: Ground) -> dict[str, dict[str, Decimal]]:
+    found: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    for side, sign in (("l", 1), ("r", -1)):
+        amount = ground.col(side, ground.layout.amount)
+        told = (
+            f"SELECT i.class AS class, {_currency(ground, side)} AS currency, sum({amount}) AS amount"
+            f" FROM member m JOIN item i ON i.item = m.item JOIN {side} ON {side}.rid = m.rid"
+            f" WHERE m.side = '{side}' GROUP BY 1, 2"
+        )
+        queries = [told]
+        if not _agree_in_amount(ground) and ground.pairs:
+            column = "lid" if side == "l" else "rid"
+            queries.append(
+                f"SELECT 'matched' AS class, {_currency(ground, side)} AS currency, sum({amount}) AS amount"
+                f" FROM ({ground.all_pairs()}) p LEFT JOIN told_pairs t ON t.lid = p.lid"
+                f" JOIN {side} ON {side}.rid = p.{column} WHERE t.lid IS NULL GROUP BY 2"
+            )
+        for query in queries:
+            for word, currency, value in ground.engine.rows(query):
+                known = found[currency][word]
+                found[currency][word] = EXACT.add(known, EXACT.multiply(Decimal(sign), _decimal(value)))
+    return {currency: dict(sorted(by_class.items())) for currency, by_class in found.items()}
+
+
+def _agree_in_amount(ground: Ground) -> bool:
+    """Tell whether a pair without a mark has the same amount in the same currency on both sides."""
+    how = ground.comparisons.by_field
+    amount = how.get(ground.layout.amount)
+    same_currency = not ground.layout.currency or isinstance(how.get(ground.layout.currency), Same)
+    return isinstance(amount, Same | Tolerance) and same_currency
+
+
+def _currency(ground: Ground, side: str) -> str:
+    name = ground.layout.currency
+    return f"coalesce({ground.col(side, name)}, '')" if name else "''"
+
+
+def _decimal(value: object) -> Decimal:
+    return Decimal(0) if value is None else Decimal(str(value))
