@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 
 from scripts.accounts import identity
+from scripts.tryton_process import let_go
 
 PORTS = ("tryton", "sandbox", "airflow", "worker_logs", "trigger_logs")
 LOCK = "demo.lock"
@@ -131,6 +132,7 @@ class Home:
                 **identity(account),
             )
         self.mark(name, process.pid)
+        let_go(process)
 
     def mark(self, name: str, pid: int) -> None:
         """Note a process with the moment of its birth: its number may be somebody else's one day."""

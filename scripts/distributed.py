@@ -45,7 +45,7 @@ class Blow(threading.Thread):
     def __init__(self, cluster: Cluster) -> None:
         super().__init__(name="blow", daemon=True)
         self.cluster = cluster
-        self.told: dict[str, Any] = {"error": f"nothing was killed: {STAGE} wrote nothing"}
+        self.told: dict[str, Any] = {"error": f"{STAGE} wrote nothing"}
         self.over = threading.Event()
 
     def run(self) -> None:
@@ -109,7 +109,7 @@ def run(cluster: Cluster, documents: int) -> dict[str, Any]:
     report["killed"] = blow.told
     report["tasks"] = {name: _taken(cluster.home.path / f"{name}.log") for name in WORKERS}
     report["retried"] = _retried(cluster)
-    report["wrong"] += _complaints(cluster, report)
+    report["wrong"] += complaints(cluster, report)
     cluster.home.keep_report(report)
     return report
 
@@ -131,16 +131,17 @@ def _retried(cluster: Cluster) -> list[str]:
     return sorted(found)
 
 
-def _complaints(cluster: Cluster, report: dict[str, Any]) -> list[str]:
+def complaints(cluster: Cluster, report: dict[str, Any]) -> list[str]:
+    """Say why this run proves nothing, or what it has given away."""
     told = []
     if "error" in report["killed"]:
         told.append(f"no worker was killed: {report['killed']['error']}")
     idle = [name for name, count in report["tasks"].items() if not count]
     told += [f"{name} had nothing to do" for name in idle]
-    return told + [f"{log} shows the secret {name}" for name, log in _leaks(cluster)]
+    return told + [f"{log} shows the secret {name}" for name, log in leaks(cluster)]
 
 
-def _leaks(cluster: Cluster) -> Iterator[tuple[str, Path]]:
+def leaks(cluster: Cluster) -> Iterator[tuple[str, Path]]:
     """Yield the secrets that a log shows."""
     for log in cluster.home.path.rglob("*.log"):
         content = log.read_text(errors="replace")

@@ -1,0 +1,100 @@
+"""docker/Dockerfile: what it copies is there, and it installs what was tested."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from configparser import ConfigParser
+from fnmatch import fnmatch
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.compose.reading import CHECKOUT, services
+
+DOCKERFILE = CHECKOUT / "docker" / "Dockerfile"
+
+
+def _instructions() -> list[tuple[str, str]]:
+    text = DOCKERFILE.read_text().replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return [(line.split(" ", 1)[0], line.split(" ", 1)[1]) for line in lines]
+
+
+def _arguments() -> dict[str, str]:
+    return dict(value.split("=", 1) for what, value in _instructions() if what == "ARG" and "=" in value)
+
+
+def _copied() -> list[str]:
+    """Return what is copied from the checkout."""
+    found: list[str] = []
+    for what, value in _instructions():
+        if what == "COPY" and not value.startswith("--from="):
+            found += shlex.split(value)[:-1]
+    return found
+
+
+def _setup() -> ConfigParser:
+    parser = ConfigParser()
+    parser.read(CHECKOUT / "setup.cfg")
+    return parser
+
+
+def test_the_services_are_built_by_it() -> None:
+    for name, service in services().items():
+        if "build" in service:
+            assert (CHECKOUT / service["build"]["context"] / service["build"]["dockerfile"]) == DOCKERFILE, (
+                name
+            )
+    assert sum("build" in service for service in services().values()) == 8
+
+
+def test_everything_that_is_copied_is_there_and_not_ignored() -> None:
+    ignored = (CHECKOUT / "docker" / "Dockerfile.dockerignore").read_text().splitlines()
+    assert ignored[0] == "*"
+    let_in = [line[1:] for line in ignored if line.startswith("!")]
+    assert len(_copied()) >= 6
+    for path in _copied():
+        assert (CHECKOUT / path).exists(), path
+        assert any(fnmatch(path.removeprefix("./"), pattern) for pattern in let_in), path
+    assert all((CHECKOUT / path).exists() for path in let_in)
+
+
+def test_what_the_build_needs_is_copied() -> None:
+    setup = _setup()
+    needed = {
+        "setup.cfg",
+        "pyproject.toml",
+        setup["metadata"]["long_description"].removeprefix("file: "),
+        setup["metadata"]["license_files"],
+        setup["options.packages.find"]["include"].rstrip("*"),
+    }
+    assert needed <= {Path(path).name for path in _copied()}
+
+
+def test_the_versions_are_those_that_the_tests_pass_with() -> None:
+    pins = dict(
+        line.split("==", 1)
+        for line in (CHECKOUT / "constraints" / "newest.txt").read_text().splitlines()
+        if "==" in line and not line.startswith("#")
+    )
+    given = _arguments()
+    assert given["AIRFLOW_VERSION"] == pins["apache-airflow"] == version("apache-airflow")
+    assert given["PYTHON_VERSION"] == ".".join(map(str, sys.version_info[:2]))
+    for name in ("apache-airflow-providers-celery", "celery", "redis", "psycopg", "psycopg-binary"):
+        assert name in pins
+
+
+def test_it_installs_extras_that_exist() -> None:
+    (install,) = [value for what, value in _instructions() if what == "RUN" and "pip install" in value]
+    (extras,) = re.findall(r"airflow-provider-docflow\[([a-z,]+)\]", install)
+    assert set(extras.split(",")) <= set(_setup()["options.extras_require"])
+    assert "--constraint /tmp/constraints.txt" in install
+    # Without it the constraints could move Airflow away from what the image was built for.
+    assert '"apache-airflow==${AIRFLOW_VERSION}"' in install
+
+
+def test_it_ends_as_the_image_began_not_as_root() -> None:
+    assert not [value for what, value in _instructions() if what == "USER"]
+    last = [value for what, value in _instructions() if what == "FROM"][-1]
+    assert last == "apache/airflow:${AIRFLOW_VERSION}-python${PYTHON_VERSION}"
