@@ -12,7 +12,7 @@ Tables, each of them the same in every engine:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from airflow_provider_docflow.reconcile.dialect import Dialect
@@ -41,6 +41,7 @@ class Ground:
     grouped: dict[int, str] = field(default_factory=dict)
     unsure: dict[int, str] = field(default_factory=dict)
     rest: dict[str, int] = field(default_factory=dict)
+    total: dict[str, int] = field(default_factory=dict)
 
     @property
     def dialect(self) -> Dialect:
@@ -51,9 +52,29 @@ class Ground:
         """Return a field of a side as SQL."""
         return f"{side}.{self.layout.column(name)}"
 
+    def start(self, counts: Mapping[str, int]) -> None:
+        """Let everything be unmatched."""
+        self.total, self.rest = dict(counts), dict(counts)
+
     def open_rows(self, side: str, alias: str = "") -> str:
         """Return what is unmatched of a side, for a FROM clause."""
+        if self._untouched(side):
+            return f"{side} {alias or side}"
         return f"(SELECT s.* FROM {side} s JOIN rest_{side} o ON s.rid = o.rid) {alias or side}"
+
+    def _untouched(self, side: str) -> bool:
+        return self.rest[side] == self.total[side]
+
+    def take_joined(self, step: int, table: str) -> None:
+        """Let the complete rows of a full outer join count as matched, where it holds every open document."""
+        self.engine.view(
+            f"matched_{step}",
+            f"SELECT lid, rid, breach, near FROM {table} WHERE lid IS NOT NULL AND rid IS NOT NULL",
+        )
+        self.pairs[step] = f"matched_{step}"
+        for side, mine, other in (("l", "lid", "rid"), ("r", "rid", "lid")):
+            kept = f"SELECT {mine} AS rid FROM {table} WHERE {other} IS NULL"
+            self.rest[side] = self.engine.make(f"rest_{side}", kept)
 
     def take_pairs(self, step: int, table: str) -> None:
         """Let pairs count as matched."""
@@ -68,9 +89,16 @@ class Ground:
             self._take(side, f"SELECT rid FROM {table} WHERE side = '{side}'")
 
     def _take(self, side: str, taken: str) -> None:
-        kept = f"SELECT o.rid FROM rest_{side} o LEFT JOIN ({taken}) t ON t.rid = o.rid WHERE t.rid IS NULL"
+        rest = f"rest_{side}" if not self._untouched(side) else f"(SELECT rid FROM {side})"
+        kept = f"SELECT o.rid FROM {rest} o LEFT JOIN ({taken}) t ON t.rid = o.rid WHERE t.rid IS NULL"
         self.engine.make(f"next_{side}", kept)
         self.rest[side] = self.engine.make(f"rest_{side}", f"SELECT rid FROM next_{side}")
+
+    def settle(self) -> None:
+        """Keep what is unmatched where no rule has done so."""
+        for side in SIDES:
+            if self._untouched(side):
+                self.engine.make(f"rest_{side}", f"SELECT rid FROM {side}")
 
     @property
     def finished(self) -> bool:

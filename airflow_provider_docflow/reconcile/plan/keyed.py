@@ -26,29 +26,12 @@ class Keyed:
 
     def run(self) -> None:
         """Match what the key matches."""
-        for side in SIDES:
-            self.engine.view(f"open_{side}", f"SELECT {side}.* FROM {self.ground.open_rows(side)}")
-        if self.rule.exact and self._unique():
-            self._plain()
+        if self.rule.exact and self._plain():
             return
         if self.rule.exact:
             self._agreeing()
         self._candidates()
         match_nearest(self.ground, self.step, self._in_the_crowd())
-
-    def _unique(self) -> bool:
-        """Tell whether no key occurs twice on a side."""
-        return not any(self._repeated(side) for side in SIDES)
-
-    def _repeated(self, side: str) -> bool:
-        keys = ", ".join(f"{self._key(side, name)} AS k{n}" for n, name in enumerate(self.rule.fields))
-        names = ", ".join(f"k{n}" for n in range(len(self.rule.fields)))
-        given = on([f"k{n} IS NOT NULL" for n in range(len(self.rule.fields))])
-        query = (
-            f"SELECT 1 FROM (SELECT {keys} FROM open_{side} {side}) x WHERE {given}"
-            f" GROUP BY {names} HAVING count(*) > 1 LIMIT 1"
-        )
-        return bool(self.engine.rows(query))
 
     def _key(self, side: str, name: str) -> str:
         column = self.ground.col(side, name)
@@ -61,14 +44,23 @@ class Keyed:
         compare = self.ground.comparisons
         return f"{compare.breach(self.dialect)} AS breach, {compare.near(self.dialect)} AS near"
 
-    def _plain(self) -> None:
-        table = f"pairs_{self.step}"
-        self.engine.make(
+    def _plain(self) -> bool:
+        """Pair what has each key once; return whether that holds for all, else nothing is paired."""
+        ground, table = self.ground, f"joined_{self.step}"
+        # One row more than there can be without a repeated key: a frequent one does not fill the disk.
+        most = ground.rest["l"] + ground.rest["r"]
+        rows = self.engine.make(
             table,
-            f"SELECT l.rid AS lid, r.rid AS rid, {self._masks()}"
-            f" FROM open_l l JOIN open_r r ON {self._equal()}",
+            f"SELECT l.rid AS lid, r.rid AS rid, {self._masks()} FROM {ground.open_rows('l')}"
+            f" FULL OUTER JOIN {ground.open_rows('r')} ON {self._equal()} LIMIT {most + 1}",
         )
-        self.ground.take_pairs(self.step, table)
+        ((lefts, rights),) = self.engine.rows(f"SELECT count(lid), count(rid) FROM {table}")
+        alone = {"l": rows - rights, "r": rows - lefts}
+        pairs = rows - alone["l"] - alone["r"]
+        if rows > most or any(ground.rest[side] - alone[side] != pairs for side in SIDES):
+            return False
+        ground.take_joined(self.step, table)
+        return True
 
     def _agreeing(self) -> None:
         """Pair documents of one key that agree in all that is compared, the n-th with the n-th."""
@@ -88,7 +80,7 @@ class Keyed:
             self.engine.make(
                 f"twins_{side}",
                 f"SELECT *, row_number() OVER (PARTITION BY {names} ORDER BY rid) AS twin"
-                f" FROM (SELECT {side}.rid AS rid, {shown} FROM open_{side} {side}) x"
+                f" FROM (SELECT {side}.rid AS rid, {shown} FROM {self.ground.open_rows(side)}) x"
                 f" WHERE {on([f'k{n} IS NOT NULL' for n in range(len(self.rule.fields))])}",
             )
         same = [f"l.k{n} = r.k{n}" for n in range(len(self.rule.fields))] + ["l.twin = r.twin"]

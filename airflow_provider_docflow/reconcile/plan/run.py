@@ -11,7 +11,7 @@ from airflow_provider_docflow.exceptions import Misconfigured
 from airflow_provider_docflow.reconcile.comparisons import Comparison, Kind
 from airflow_provider_docflow.reconcile.engines.base import Engine
 from airflow_provider_docflow.reconcile.plan.comparing import Comparisons
-from airflow_provider_docflow.reconcile.plan.ground import SIDES, Ground
+from airflow_provider_docflow.reconcile.plan.ground import Ground
 from airflow_provider_docflow.reconcile.plan.grouping import match_groups, match_partial
 from airflow_provider_docflow.reconcile.plan.keyed import Keyed
 from airflow_provider_docflow.reconcile.plan.leftovers import Leftovers
@@ -117,12 +117,12 @@ def compute(
     counted = prepare(engine, layout, sides)
     progress("read", {key: one.rows for key, one in counted.items()})
     ground = Ground(engine, layout, Comparisons(layout, plan.compare))
-    for side in SIDES:
-        ground.rest[side] = engine.make(f"rest_{side}", f"SELECT rid FROM {side}")
+    ground.start({key: one.rows for key, one in counted.items()})
     for step, rule in enumerate(plan.match):
         if not ground.finished:
             _apply(ground, rule, step)
         progress(f"rule {step + 1}", dict(ground.rest))
+    ground.settle()
     Leftovers(ground, plan.match, plan.expected, plan.in_transit, cut_off).run()
     return Computed(ground, counted)
 
