@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import logging
 import os
 import sys
 from argparse import Namespace
@@ -32,12 +33,24 @@ def told(command: Command) -> Command:
         # As Airflow's own commands do: without it, connections in Airflow's database are not found.
         os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
         try:
-            command(args)
+            with _quiet():
+                command(args)
         except (exc.DocflowError, AirflowNotFoundException) as error:
             print(f"airflow docflow: {error}", file=sys.stderr)
             raise SystemExit(1) from None
 
     return run
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what is no answer out of the answer: Airflow logs to standard output."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def ledger_from(args: Namespace) -> Ledger:

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_docflow.core.live import LiveField
-from airflow_provider_docflow.document import Document, document_to_json
+from airflow_provider_docflow.document import Document
 
-NOTHING = "-"
+NOTHING, TENANT = "-", "extensions."
 _INDEX = re.compile(r"^lines\[\d+\]")
-_NOT_SHOWN = ("extensions",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,19 +36,27 @@ class Missing:
 
 
 def flat(document: Document | None) -> dict[str, str]:
-    """Return the values of a document by canonical path; amounts as exact text, empty fields left out."""
-    return dict(_leaves(document_to_json(document), "")) if document else {}
+    """Return the values of a document by canonical path; amounts as exact text, defaults left out."""
+    if document is None:
+        return {}
+    data = document.model_dump(mode="json", exclude_defaults=True)
+    own = data.pop("extensions", {})
+    del data["document_type"]
+    for line in data["lines"]:
+        line.pop("extensions", None)
+    values = dict(_leaves(data, ""))
+    tenant = {f"{TENANT}{name}": str(value) for fields in own.values() for name, value in fields.items()}
+    return {**values, **tenant}
 
 
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping):
         for name, inner in value.items():
-            if path or name not in ("document_type", *_NOT_SHOWN):
-                yield from _leaves(inner, f"{path}.{name}" if path else name)
+            yield from _leaves(inner, f"{path}.{name}" if path else name)
     elif isinstance(value, list | tuple):
         for position, inner in enumerate(value):
             yield from _leaves(inner, f"{path}[{position}]" if path == "lines" else f"{path}.{position}")
-    elif value not in (None, "") and ".extensions" not in path:
+    elif value not in (None, ""):
         yield path, str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -83,6 +90,7 @@ def rows_of(
     before, after = flat(source), flat(target)
     from_names, to_names = names_by_path(there), names_by_path(here)
     filled_in = {field.name for field in here if not field.written}
+    own = {path for path in before if path.startswith(TENANT)}
     rows = []
     for path in dict.fromkeys([*before, *after]):
         name = native(to_names, path)
@@ -92,7 +100,7 @@ def rows_of(
             how = "the target fills it in itself" if name in filled_in else "has no place there"
         rows.append(
             Row(
-                source_field=native(from_names, path),
+                source_field=native(from_names, path) if path not in own else path.removeprefix(TENANT),
                 source_value=before.get(path, ""),
                 canonical=path,
                 target_field=name,

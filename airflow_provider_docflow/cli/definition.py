@@ -8,7 +8,7 @@ from airflow.cli.cli_config import Arg, GroupCommand
 
 from airflow_provider_docflow.cli.arguments import CONN, JSON, NUMBER, REASON, command, option
 from airflow_provider_docflow.cli.deciding import DECIDING
-from airflow_provider_docflow.cli.first_hour import FIRST_HOUR
+from airflow_provider_docflow.cli.first_hour import FILL, FIRST_HOUR
 
 _ROUTE: Sequence[Arg] = (
     option("source-conn", "connection of the source system", required=True),
@@ -104,6 +104,7 @@ COMMANDS = (
                 option("host", "address to listen on; there is no login", default="127.0.0.1"),
                 option("port", "port", default="18090"),
             ),
+            FILL,
         ),
     ),
 )

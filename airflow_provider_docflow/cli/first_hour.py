@@ -74,3 +74,12 @@ FIRST_HOUR = (
         ),
     ),
 )
+
+FILL = command(
+    "fill",
+    "put a form and three requisitions into a running sandbox, and write its connections to a file",
+    "filling.fill_sandbox",
+    option("home", "folder of its state", default="docflow-sandbox"),
+    option("port", "its port on 127.0.0.1", default="18090"),
+    option("connections", "file for airflow connections import", default="connections.json"),
+)

@@ -31,7 +31,7 @@ from airflow_provider_docflow.core.states import Words
 
 _FIELDS = (
     Field("id", "number", write=False),
-    Field("company_code", "company"),
+    Field("company_code", "company", required=True),
     Field("issue_date", "issue_date"),
     Field("posting_date", "posting_date"),
     Field("due_date", "due_date"),
