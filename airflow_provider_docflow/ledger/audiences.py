@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, Connection, false, or_, select, update
+from sqlalchemy import ColumnElement, Connection, FromClause, false, or_, select, update
 
 from airflow_provider_docflow.ledger.base import insert_missing
 from airflow_provider_docflow.ledger.database import chunks
@@ -17,12 +17,15 @@ from airflow_provider_docflow.ledger.keys import digest_of
 from airflow_provider_docflow.ledger.models.memory import audience, document
 
 
-def seen_by(dag_ids: Collection[str]) -> ColumnElement[bool]:
-    """Return the condition that one of these DAGs touched the document; nothing for no DAG."""
+def seen_by(dag_ids: Collection[str], documents: FromClause = document) -> ColumnElement[bool]:
+    """Return the condition that one of these DAGs touched the document; nothing for no DAG.
+
+    :param documents: the table, or an alias of it.
+    """
     if not dag_ids:
         return false()
     sets = select(audience.c.audience).where(audience.c.dag_id.in_(sorted(dag_ids)))
-    return document.c.audience.in_(sets)
+    return documents.c.audience.in_(sets)
 
 
 def widen(connection: Connection, keys: Sequence[str], dag_id: str) -> None:

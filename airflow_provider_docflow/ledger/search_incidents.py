@@ -6,7 +6,18 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, false, func, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    and_,
+    false,
+    func,
+    or_,
+    select,
+    union_all,
+)
 
 from airflow_provider_docflow.exceptions import NotFound
 from airflow_provider_docflow.ledger.audiences import seen_by
@@ -16,11 +27,13 @@ from airflow_provider_docflow.ledger.models.memory import document
 from airflow_provider_docflow.ledger.models.writes import incident, intent
 from airflow_provider_docflow.ledger.search import TouchedBy, touched_keys
 
+_WITH_OWN = incident.outerjoin(document, document.c.ref_key == incident.c.ref_key)
+_SOURCE = document.alias("source")
 #: The document whose writing an intent is, found by its number, which has an index.
 _IS_SOURCE = and_(
-    intent.c.source_number == document.c.number,
-    intent.c.source_instance == document.c.instance,
-    intent.c.source_type == document.c.document_type,
+    intent.c.source_number == _SOURCE.c.number,
+    intent.c.source_instance == _SOURCE.c.instance,
+    intent.c.source_type == _SOURCE.c.document_type,
 )
 _NAMED = ("status", "category", "owner_role", "assignee", "group_key")
 
@@ -80,8 +93,9 @@ class SeenIncidents(Store):
         which = and_(_visible(sight, touched_by), *conditions)
 
         def work(connection: Connection) -> tuple[list[Seen], int]:
-            total = connection.execute(select(func.count()).select_from(incident).where(which)).scalar_one()
-            query = select(incident).where(which).order_by(incident.c.id.desc())
+            counting = select(func.count()).select_from(_WITH_OWN).where(which)
+            total = connection.execute(counting).scalar_one()
+            query = _incidents(which).order_by(incident.c.id.desc())
             rows = connection.execute(query.offset(offset).limit(limit)).mappings().all() if total else []
             return self._seen(connection, rows, sight), total
 
@@ -94,7 +108,7 @@ class SeenIncidents(Store):
         """
 
         def work(connection: Connection) -> Seen:
-            query = select(incident).where(incident.c.id == incident_id, _visible(sight))
+            query = _incidents(and_(incident.c.id == incident_id, _visible(sight)))
             found = self._seen(connection, connection.execute(query).mappings().all(), sight)
             if not found:
                 raise NotFound(f"there is no incident {incident_id}")
@@ -108,7 +122,7 @@ class SeenIncidents(Store):
         def work(connection: Connection) -> list[Seen]:
             rows: list[RowMapping] = []
             for some in chunks(sorted(set(keys))):
-                query = select(incident).where(incident.c.ref_key.in_(some), _visible(sight))
+                query = _incidents(and_(incident.c.ref_key.in_(some), _visible(sight)))
                 rows += connection.execute(query).mappings()
             return self._seen(connection, sorted(rows, key=lambda row: row["id"]), sight)
 
@@ -132,7 +146,7 @@ class SeenIncidents(Store):
         """Return the root causes of what is open, the most frequent first."""
         size = func.count().label("size")
         chosen = (incident.c.group_key, incident.c.category, incident.c.code, incident.c.instance_id)
-        query = select(*chosen, size, func.min(incident.c.opened_at).label("since"))
+        query = select(*chosen, size, func.min(incident.c.opened_at).label("since")).select_from(_WITH_OWN)
         query = query.where(incident.c.status == "open", _visible(sight)).group_by(*chosen)
         query = query.order_by(size.desc(), incident.c.group_key).limit(500)
         return self._db.read(lambda connection: list(connection.execute(query).mappings()), tx)
@@ -146,45 +160,50 @@ class SeenIncidents(Store):
         ]
 
     def _keys(self, connection: Connection, rows: Sequence[RowMapping], sight: Sight) -> dict[int, str]:
-        chosen = select(incident.c.id, document.c.ref_key)
-        own = chosen.select_from(incident.join(document, document.c.ref_key == incident.c.ref_key))
-        by_intent = incident.join(intent, intent.c.id == incident.c.intent_id).join(document, _IS_SOURCE)
-        stopped = chosen.select_from(by_intent).where(incident.c.ref_key.is_(None))
+        own = select(incident.c.id, document.c.ref_key).select_from(_WITH_OWN)
+        by_intent = incident.join(intent, intent.c.id == incident.c.intent_id).join(_SOURCE, _IS_SOURCE)
+        stopped = select(incident.c.id, _SOURCE.c.ref_key).select_from(by_intent)
         found: dict[int, str] = {}
         for some in chunks([row["id"] for row in rows]):
-            which = and_(incident.c.id.in_(some), seen_by(sight.dag_ids))
-            both = union_all(own.where(which), stopped.where(which))
+            these = incident.c.id.in_(some)
+            nameless = and_(these, incident.c.ref_key.is_(None), seen_by(sight.dag_ids, _SOURCE))
+            both = union_all(own.where(these, seen_by(sight.dag_ids)), stopped.where(nameless))
             found.update({row.id: row.ref_key for row in connection.execute(both)})
         return found
 
     def _sizes(self, connection: Connection, groups: Sequence[str], sight: Sight) -> dict[str, int]:
         found: dict[str, int] = {}
         for some in chunks(groups):
-            query = select(incident.c.group_key, func.count().label("size"))
+            query = select(incident.c.group_key, func.count().label("size")).select_from(_WITH_OWN)
             query = query.where(incident.c.group_key.in_(some), incident.c.status == "open", _visible(sight))
             rows = connection.execute(query.group_by(incident.c.group_key))
             found.update({row.group_key: row.size for row in rows})
         return found
 
 
+def _incidents(which: ColumnElement[bool]) -> Select[Any]:
+    return select(incident).select_from(_WITH_OWN).where(which)
+
+
 def _visible(sight: Sight, touched_by: TouchedBy | None = None) -> ColumnElement[bool]:
-    limits: list[ColumnElement[bool]] = []
-    if touched_by is not None:
-        if touched_by.dag_id not in sight.dag_ids:
-            return false()
-        limits.append(document.c.ref_key.in_(touched_keys(touched_by)))
-    seen = or_(*(one.correlate(incident).exists() for one in _documents(seen_by(sight.dag_ids), *limits)))
+    """Return the condition on :data:`_WITH_OWN` that the user may see an incident.
+
+    The document is joined, not looked for with EXISTS: that would make a list of every document first.
+    """
+    if touched_by is not None and touched_by.dag_id not in sight.dag_ids:
+        return false()
+    limits = [] if touched_by is None else [document.c.ref_key.in_(touched_keys(touched_by))]
+    seen = or_(and_(seen_by(sight.dag_ids), *limits), _stops(seen_by(sight.dag_ids, _SOURCE), touched_by))
     if touched_by is not None or not sight.systems:
         return seen
     # A document that no DAG touched is nobody's to see; what is wrong with it belongs to the system.
-    known = _documents(document.c.audience.is_not(None))
-    return or_(seen, ~or_(*(one.correlate(incident).exists() for one in known)))
+    return or_(seen, and_(document.c.audience.is_(None), ~_stops(_SOURCE.c.audience.is_not(None))))
 
 
-def _documents(*conditions: ColumnElement[bool]) -> list[Any]:
-    """Return the two ways to an incident's document, each through an index."""
-    own = select(document.c.ref_key).where(document.c.ref_key == incident.c.ref_key, *conditions)
-    joined = intent.join(document, _IS_SOURCE)
-    stopped = select(intent.c.id).select_from(joined)
-    stopped = stopped.where(intent.c.id == incident.c.intent_id, incident.c.ref_key.is_(None), *conditions)
-    return [own, stopped]
+def _stops(condition: ColumnElement[bool], touched_by: TouchedBy | None = None) -> ColumnElement[bool]:
+    """Tell whether an incident names no document, but stops a write whose source is one like this."""
+    query = select(intent.c.id).select_from(intent.join(_SOURCE, _IS_SOURCE))
+    query = query.where(intent.c.id == incident.c.intent_id, incident.c.ref_key.is_(None), condition)
+    if touched_by is not None:
+        query = query.where(_SOURCE.c.ref_key.in_(touched_keys(touched_by)))
+    return query.correlate(incident).exists()
