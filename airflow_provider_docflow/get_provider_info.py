@@ -41,6 +41,26 @@ _CONFIG: dict[str, Any] = {
                 "example": None,
                 "default": "docflow_ledger",
             },
+            "incident_rules": {
+                "description": "JSON list: who owns an incident (owner_role) and how many hours there are "
+                "(hours), by company_code, document_type and category; the first rule that holds decides. "
+                "Without a rule: data, document owner, 24; master data, master data steward, 24; business "
+                "rule, process owner, 24; permission, system administrator, 8; quota, integration "
+                "administrator, 8; technical, integration administrator, 4; control, controller, 8.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": None,
+                "default": "",
+            },
+            "people": {
+                "description": "JSON object: which ids one person has, by origin: airflow, command line, or "
+                "the instance of an approval system. Who overrides a document stands here, because the same "
+                "person may not approve it.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": None,
+                "default": "",
+            },
             "language": {
                 "description": "Language of the texts that business users read: en or zh.",
                 "version_added": "0.1.0",

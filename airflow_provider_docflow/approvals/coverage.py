@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.approvals.independence import Independence
 from airflow_provider_docflow.core.profile import Reading
 from airflow_provider_docflow.document import (
     Difference,
@@ -47,7 +48,9 @@ class Coverage:
         self._require(reading.ref, material_hash(document), document, depth=0)
 
     def _require(self, ref: DocumentRef, seen: str, document: Document | None, *, depth: int) -> None:
-        if self.ledger.decisions.valid_for(ref, seen) is not None:
+        decision = self.ledger.decisions.valid_for(ref, seen)
+        if decision is not None:
+            Independence(self.ledger).require(ref, decision)
             return
         decided = self._latest(ref)
         if decided is not None:

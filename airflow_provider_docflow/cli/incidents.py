@@ -1,40 +1,87 @@
-"""``airflow docflow incidents``, ``retry`` and ``recreate``."""
+"""``airflow docflow incidents``, ``retry``, ``assign``, ``close`` and ``recreate``."""
 
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Sequence
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.cli.common import ledger_from, person, show_json, show_table, told
 
+_SHOWN = ("id", "status", "category", "document", "field", "code", "owner", "assignee", "due", "reason")
+
 
 @told
 def list_incidents(args: Namespace) -> None:
     """Print incidents, the oldest first."""
-    status = "" if args.status == "all" else args.status
-    found = ledger_from(args).incidents.search(
-        status=status, category=args.category, group_key=args.group, text=args.text, limit=10_000
+    ledger = ledger_from(args)
+    sizes = ledger.incidents.groups()
+    if args.groups:
+        _show([{"group": group, "open": size} for group, size in sizes.items()], args, "no open incidents")
+        return
+    found = ledger.incidents.search(
+        status="" if args.status == "all" else args.status,
+        category=args.category,
+        owner_role=args.owner,
+        assignee=args.assignee,
+        group_key=args.group,
+        text=args.text,
+        limit=10_000,
     )
-    rows = [
-        {
-            "id": one.id,
-            "status": one.status,
-            "category": one.category,
-            "document": one.document_number,
-            "field": one.field,
-            "code": one.code,
-            "since": one.opened_at.isoformat(timespec="seconds"),
-            "reason": one.reason,
-        }
-        for one in found
-    ]
+    rows = [_row(one, sizes) for one in found]
+    shown = rows if args.json else [{name: row[name] for name in _SHOWN} for row in rows]
+    _show(shown, args, "no incidents")
+
+
+def _show(rows: Sequence[dict[str, Any]], args: Namespace, nothing: str) -> None:
     if args.json:
         show_json(rows)
     elif rows:
         show_table(list(rows[0]), [list(row.values()) for row in rows])
     else:
-        print("no incidents")
+        print(nothing)
+
+
+def _row(one: Any, sizes: dict[str, int]) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "status": one.status,
+        "category": one.category,
+        "document": one.document_number,
+        "field": one.field,
+        "code": one.code,
+        "owner": one.owner_role,
+        "assignee": one.assignee,
+        "due": one.due.isoformat(timespec="minutes") if one.due else "",
+        "since": one.opened_at.isoformat(timespec="seconds"),
+        "group": one.group_key,
+        "group_size": sizes.get(one.group_key, 0),
+        "reason": one.reason,
+    }
+
+
+@told
+def show_incident(args: Namespace) -> None:
+    """Print one incident with its history."""
+    ledger = ledger_from(args)
+    one = ledger.incidents.get(args.incident)
+    history = [
+        {
+            "at": event.at.isoformat(timespec="seconds"),
+            "event": event.event,
+            "by": event.actor,
+            "note": event.note,
+        }
+        for event in ledger.incidents.history(one.id)
+    ]
+    row = _row(one, ledger.incidents.groups())
+    if args.json:
+        show_json({**row, "history": history})
+        return
+    show_table(("incident", str(one.id)), [(name, value) for name, value in row.items() if name != "id"])
+    print()
+    show_table(list(history[0]), [list(event.values()) for event in history])
 
 
 @told
@@ -43,39 +90,79 @@ def retry(args: Namespace) -> None:
     ledger = ledger_from(args)
     if (args.incident is None) == (not args.group):
         raise exc.Misconfigured("name one incident or one --group.", field="incident")
-    if args.group:
-        found = ledger.incidents.search(group_key=args.group, limit=10_000)
-    else:
-        found = [ledger.incidents.get(args.incident)]
-    for one in found:
-        _reopen(ledger, one, args.reason)
-        print(f"incident {one.id}: {one.document_number or one.code} may continue")
-        for line in _tasks(ledger, one):
-            print(f"  {line}")
-    if not found:
+    retried, left = _retried(ledger, args)
+    touches = {}
+    for one in retried:
+        touch = ledger.desk.last_touch(one)
+        if touch is not None:
+            touches[touch.dag_id, touch.run_id, touch.task_id, touch.map_index] = touch
+        if not args.json:
+            print(f"incident {one.id}: {one.document_number or one.code} may continue")
+    runs = _rerun(list(touches.values()), args)
+    if args.json:
+        show_json({"retried": [one.id for one in retried], "left": left, "tasks": runs})
+    elif not retried:
         print("no open incident in this group")
+    elif left:
+        print(f"{left} incidents of this group are still open")
 
 
-def _reopen(ledger: Any, one: Any, reason: str) -> None:
-    if one.status != "open":
-        raise exc.Rejected(f"incident {one.id} is closed.", remedy="Nothing: it does not hold anything.")
-    row = ledger.intents.by_id(one.intent_id) if one.intent_id is not None else None
-    if row is not None and row.status == "held":
-        ledger.intents.reopen(one.intent_id, person(), reason)
-    else:
-        ledger.incidents.close(one.id, actor=person(), reason=reason)
+def _retried(ledger: Any, args: Namespace) -> tuple[list[Any], int]:
+    if args.incident is not None:
+        return [ledger.desk.retry(args.incident, actor=person(), reason=args.reason)], 0
+    try:
+        done = ledger.desk.retry_group(args.group, actor=person(), reason=args.reason)
+    except exc.NotFound:
+        return [], 0
+    return done.retried, done.left
 
 
-def _tasks(ledger: Any, one: Any) -> list[str]:
-    """Name the tasks that had the document in hand, with the command that runs them again."""
-    refs = [entry.ref for entry in ledger.documents.find(one.document_number)] if one.document_number else []
-    touches = {
-        (touch.dag_id, touch.run_id, touch.task_id) for ref in refs for touch in ledger.documents.touches(ref)
-    }
-    return [
-        f"clear task {task_id} of run {run_id} in DAG {dag_id} (or wait for its next run)"
-        for dag_id, run_id, task_id in sorted(touches)
-    ]
+def _rerun(touches: list[Any], args: Namespace) -> list[dict[str, Any]]:
+    """Clear the tasks that met the incidents, or say how to."""
+    from airflow_provider_docflow.hooks.rerunning import in_own_session
+
+    if args.rerun:
+        done = [one.to_json() for one in in_own_session(touches)]
+        for one in [] if args.json else done:
+            print(f"  task {one['task_id']} of run {one['run_id']} in DAG {one['dag_id']}: {one['state']}")
+        return done
+    told_of = []
+    for touch in touches:
+        command = _command(touch)
+        told_of.append({"dag_id": touch.dag_id, "run_id": touch.run_id, "task_id": touch.task_id})
+        told_of[-1] |= {"map_index": touch.map_index, "command": command}
+        if not args.json:
+            where = f"task {touch.task_id} of run {touch.run_id} in DAG {touch.dag_id}"
+            print(f"  clear {where} (or wait for its next run, or add --rerun):\n    {command}")
+    return told_of
+
+
+def _command(touch: Any) -> str:
+    from airflow.utils.session import create_session
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from airflow_provider_docflow.hooks.rerunning import command_for, logical_date_of
+
+    try:
+        with create_session() as session:
+            return command_for(touch, logical_date_of(touch, session))
+    except SQLAlchemyError:
+        return command_for(touch)
+
+
+@told
+def assign(args: Namespace) -> None:
+    """Say who has taken an incident on."""
+    ledger = ledger_from(args)
+    one = ledger.desk.assign(args.incident, assignee=args.assignee, actor=person(), reason=args.reason)
+    print(f"incident {one.id}: {one.assignee or 'nobody'} has it")
+
+
+@told
+def close(args: Namespace) -> None:
+    """Close an incident because a person says that it is settled."""
+    one = ledger_from(args).desk.close(args.incident, actor=person(), reason=args.reason)
+    print(f"incident {one.id}: closed")
 
 
 @told

@@ -12,6 +12,7 @@ from airflow_provider_docflow.approvals.coverage import Coverage
 from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.hooks.creating import link_of
 from airflow_provider_docflow.hooks.handles import Handle, Outcome, failed
+from airflow_provider_docflow.hooks.overriding import with_overrides
 from airflow_provider_docflow.hooks.system import System
 from airflow_provider_docflow.ledger.keys import IntentKey
 from airflow_provider_docflow.ledger.requests import WriteOutcome, WriteRequest
@@ -105,7 +106,8 @@ class Actor:
     ) -> dict[tuple[Any, ...], exc.DocflowError]:
         coverage, refused = Coverage(self.ledger), {}
         refs = [handle.ref for handle, _, _ in chosen]
-        for ref, reading in zip(refs, system.read(refs), strict=True):
+        readings = with_overrides(self.ledger, system.read(refs), actor=self.actor)
+        for ref, reading in zip(refs, readings, strict=True):
             try:
                 if isinstance(reading, exc.DocflowError):
                     raise reading

@@ -13,6 +13,7 @@ from airflow_provider_docflow.core.profile import Reading
 from airflow_provider_docflow.document import DocumentRef, material_hash
 from airflow_provider_docflow.hooks.changing import Changer, action_on
 from airflow_provider_docflow.hooks.handles import Handle, Outcome, Status, failed
+from airflow_provider_docflow.hooks.overriding import with_overrides
 from airflow_provider_docflow.hooks.plans import Plan, plans_for, unnumbered
 from airflow_provider_docflow.hooks.system import System
 from airflow_provider_docflow.ledger.incidents_closing import APPROVED
@@ -115,8 +116,8 @@ class Creator:
             groups.setdefault((handle.conn_id, str(handle.ref.document_type)), []).append(position)
         for (conn_id, _), positions in groups.items():
             refs = [sources[position].ref for position in positions]
-            for position, reading in zip(positions, self.system_of(conn_id).read(refs), strict=True):
-                found[position] = reading
+            readings = with_overrides(self.ledger, self.system_of(conn_id).read(refs), actor=self.actor)
+            found.update(zip(positions, readings, strict=True))
         return [found[position] for position in range(len(sources))]
 
     def _planned(self, reading: Reading | exc.DocflowError) -> list[_Part]:

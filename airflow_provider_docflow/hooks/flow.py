@@ -12,6 +12,7 @@ from airflow_provider_docflow.document import DocumentRef, material_hash
 from airflow_provider_docflow.hooks.acting import Actor
 from airflow_provider_docflow.hooks.creating import Creation, Creator, OnChange, link_of
 from airflow_provider_docflow.hooks.handles import Handle, Outcome, failed, summary
+from airflow_provider_docflow.hooks.overriding import with_overrides
 from airflow_provider_docflow.hooks.system import System
 
 
@@ -73,8 +74,9 @@ class Flow:
                 f"document number {numbers[0]!r} needs a connection and a document type.", field="source"
             )
         system = self.system_of(conn_id)
-        found = system.resolve(document_type, numbers, company_code)
-        self._remember(found)
+        shown = system.resolve(document_type, numbers, company_code)
+        self._remember(shown)
+        found = with_overrides(self.ledger, shown, actor=self.actor)
         return [
             self._read_outcome(system, number, reading)
             for number, reading in zip(numbers, found, strict=True)
@@ -93,6 +95,7 @@ class Flow:
             system = self.system_of(conn_id)
             readings = system.read([handles[position].ref for position in positions])
             self._remember(readings)
+            readings = with_overrides(self.ledger, readings, actor=self.actor)
             for position, reading in zip(positions, readings, strict=True):
                 ref = handles[position].ref
                 outcomes[position] = self._read_outcome(system, ref.number or ref.internal_id, reading)

@@ -53,7 +53,7 @@ class Desk(Store):
         :raises Rejected: it is closed and holds nothing, or only another command settles it.
         :raises InvalidDocument: the actor or the reason is missing, or the reason is too long.
         """
-        actor, reason = _said(actor, reason)
+        actor, reason = said(actor, reason)
 
         def work(connection: Connection) -> Incident:
             one = self.ledger.incidents.get(incident_id, tx=connection)
@@ -87,7 +87,7 @@ class Desk(Store):
         :raises Rejected: only another command settles this group.
         :raises InvalidDocument: as :meth:`retry`.
         """
-        actor, reason = _said(actor, reason)
+        actor, reason = said(actor, reason)
         mine = self._of_group(group_key, may, limit)
         if not mine:
             raise NotFound("nothing is open in this group.", field="group_key")
@@ -121,7 +121,7 @@ class Desk(Store):
         :raises Rejected: it is closed.
         :raises InvalidDocument: as :meth:`retry`.
         """
-        actor, reason = _said(actor, reason)
+        actor, reason = said(actor, reason)
         assignee = assignee.strip()
         if len(assignee) > 255:
             raise InvalidDocument("a name has at most 255 characters.", field="assignee")
@@ -147,7 +147,7 @@ class Desk(Store):
             settles it.
         :raises InvalidDocument: as :meth:`retry`.
         """
-        actor, reason = _said(actor, reason)
+        actor, reason = said(actor, reason)
 
         def work(connection: Connection) -> Incident:
             one = self.ledger.incidents.get(incident_id, tx=connection)
@@ -217,7 +217,11 @@ def actor_text(one: Touch) -> str:
     return f"{one.dag_id}.{one.task_id}{mapped} in {one.run_id}"
 
 
-def _said(actor: str, reason: str) -> tuple[str, str]:
+def said(actor: str, reason: str) -> tuple[str, str]:
+    """Return who decides and why, without the white space around it.
+
+    :raises InvalidDocument: one of them is missing, or the reason is too long.
+    """
     actor, reason = actor.strip(), reason.strip()
     if not actor:
         raise InvalidDocument("a decision needs an actor.", field="actor")

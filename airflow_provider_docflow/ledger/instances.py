@@ -143,6 +143,12 @@ class Instances(Store):
 
         return self._db.read(work, tx)
 
+    def connections_to(self, instance_id: str, *, tx: Connection | None = None) -> list[str]:
+        """Return the connections that are accepted to answer as this instance, the latest first."""
+        query = select(bound.c.conn_id).where(bound.c.instance_id == instance_id)
+        query = query.order_by(bound.c.since.desc(), bound.c.conn_id)
+        return self._db.read(lambda connection: list(connection.execute(query).scalars()), tx)
+
     def writable(self, *instance_ids: str, tx: Connection | None = None) -> None:
         """Refuse to write to an instance that is blocked; every write passes here.
 

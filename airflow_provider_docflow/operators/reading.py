@@ -36,13 +36,21 @@ def keep(
     """
     from airflow_provider_docflow.approvals.coverage import entry_of
     from airflow_provider_docflow.core.profile import Reading
+    from airflow_provider_docflow.hooks.overriding import with_overrides
 
     found = [reading for reading in readings if isinstance(reading, Reading)]
+    counting = with_overrides(flow.ledger, readings, actor=flow.actor)
+    # What counts is kept beside what the system shows: an approval may be about either.
+    counts = [
+        one
+        for one, shown in zip(counting, readings, strict=True)
+        if isinstance(one, Reading) and one is not shown
+    ]
     if found:
         with flow.ledger.transaction() as tx:
             flow.ledger.documents.upsert([entry_of(reading) for reading in found], tx=tx)
-            flow.ledger.snapshots.put(_snapshots(found), tx=tx)
-    return [_outcome(system, name, reading) for name, reading in zip(names, readings, strict=True)]
+            flow.ledger.snapshots.put(_snapshots([*found, *counts]), tx=tx)
+    return [_outcome(system, name, reading) for name, reading in zip(names, counting, strict=True)]
 
 
 def _snapshots(readings: Sequence[Reading]) -> list[Any]:
