@@ -93,11 +93,14 @@ class SeenIncidents(Store):
         which = and_(_visible(sight, touched_by), *conditions)
 
         def work(connection: Connection) -> tuple[list[Seen], int]:
+            # Counted in passing: what is visible would else be found out twice.
+            counted = select(incident, func.count().over().label("total")).select_from(_WITH_OWN).where(which)
+            query = counted.order_by(incident.c.id.desc()).offset(offset).limit(limit)
+            rows = connection.execute(query).mappings().all()
+            if rows or not offset:
+                return self._seen(connection, rows, sight), rows[0]["total"] if rows else 0
             counting = select(func.count()).select_from(_WITH_OWN).where(which)
-            total = connection.execute(counting).scalar_one()
-            query = _incidents(which).order_by(incident.c.id.desc())
-            rows = connection.execute(query.offset(offset).limit(limit)).mappings().all() if total else []
-            return self._seen(connection, rows, sight), total
+            return [], connection.execute(counting).scalar_one()
 
         return self._db.read(work, tx)
 
