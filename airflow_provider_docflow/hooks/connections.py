@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.limits import SETTING as LIMITS
+from airflow_provider_docflow.core.maintenance import SETTING as MAINTENANCE
 from airflow_provider_docflow.core.profile import SystemProfile
 from airflow_provider_docflow.core.redact import is_secret_name
 from airflow_provider_docflow.core.site import Site
@@ -75,7 +77,7 @@ def _settings(connection: Connection, profile: SystemProfile) -> tuple[SystemPro
         )
     configured = profile.configured({name: extra[name] for name in profile.conn_fields if name in extra})
     declared = {**profile.conn_fields, **configured.conn_fields}
-    return configured, {name: extra[name] for name in declared if name in extra}
+    return configured, {name: extra[name] for name in (*declared, LIMITS, MAINTENANCE) if name in extra}
 
 
 def _base_url(connection: Connection) -> str:

@@ -26,11 +26,12 @@ from airflow_provider_docflow.core.exchange import (
     adrive,
     drive,
     gather,
+    no_later_than,
 )
 from airflow_provider_docflow.core.profile import Token
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.hooks.gates import Gate, Passage
-from airflow_provider_docflow.hooks.tokens import LocalTokens, Tokens, login_key
+from airflow_provider_docflow.hooks.tokens import LOGIN_SECONDS, LocalTokens, Tokens, login_key
 
 # At INFO the client logs every URL with its query, where some vendors want tokens.
 if logging.getLogger("httpx2").level == logging.NOTSET:
@@ -122,7 +123,9 @@ class Door:
 
     def _log_in(self) -> Token:
         assert self.site.profile.login is not None
-        return drive(self.site.profile.login(self.site), self.perform)
+        # Within its right to log in, or not at all: another process may have it afterwards.
+        login = no_later_than(self.site.profile.login(self.site), time.monotonic() + LOGIN_SECONDS / 2)
+        return drive(login, self.perform)
 
     def _send(self, request: httpx2.Request) -> httpx2.Response:
         passage = self._passed(request)

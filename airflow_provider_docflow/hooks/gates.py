@@ -15,6 +15,7 @@ import httpx2
 
 from airflow_provider_docflow.core.exchange import SqlUnit
 from airflow_provider_docflow.core.site import Site
+from airflow_provider_docflow.exceptions import DocflowError
 
 log = logging.getLogger(__name__)
 
@@ -75,4 +76,34 @@ class Passage:
 
 def gates_for(ledger: Any, site: Site) -> tuple[Gate, ...]:
     """Return the gates of a site: its shared limits first; none without a ledger."""
-    return ()
+    from airflow_provider_docflow.hooks.budgets import BudgetGate, address_of
+    from airflow_provider_docflow.hooks.outages import HealthGate
+
+    if ledger is None:
+        return ()
+    if site.instance:
+        ledger.budgets.join(address_of(site), site.instance)
+    return (BudgetGate(ledger, site), HealthGate(ledger, site))
+
+
+def check_ready(gates: Sequence[Gate]) -> None:
+    """Find out before any work is done whether steps may leave at all.
+
+    :raises DocflowError: they may not.
+    """
+    for gate in gates:
+        ready = getattr(gate, "ready", None)
+        if ready is not None:
+            ready()
+
+
+def close_all(gates: Sequence[Gate]) -> None:
+    """Close those gates that hold something for their process; what cannot be given back is lost."""
+    for gate in gates:
+        close = getattr(gate, "close", None)
+        if close is None:
+            continue
+        try:
+            close()
+        except DocflowError as problem:
+            log.warning("A gate could not be closed: %s", problem)

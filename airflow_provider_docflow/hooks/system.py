@@ -14,7 +14,7 @@ from airflow_provider_docflow.core.profile import Query, Reading
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.hooks.doors import AsyncDoor, Door, SqlRunner, Tokens
-from airflow_provider_docflow.hooks.gates import Gate, gates_for
+from airflow_provider_docflow.hooks.gates import Gate, check_ready, close_all, gates_for
 from airflow_provider_docflow.ledger.asker import Asker
 from airflow_provider_docflow.ledger.requests import as_docflow
 from airflow_provider_docflow.ledger.writer import Writer
@@ -181,6 +181,7 @@ class System:
     def writer(self) -> Writer:
         """Return the writer for this instance.
 
+        :raises SystemDown: the system is down or in maintenance, so that nothing need be prepared.
         :raises LedgerUnavailable: there is no ledger, so nothing may be written.
         """
         if self.ledger is None:
@@ -189,12 +190,13 @@ class System:
                 system=self.conn_id,
                 remedy="Create the Airflow connection docflow_ledger.",
             )
-        return Writer(
-            self.ledger, self.site, self.run_many, owner=self.owner, lease_seconds=self.lease_seconds
-        )
+        site = self.site
+        check_ready(self.gates)
+        return Writer(self.ledger, site, self.run_many, owner=self.owner, lease_seconds=self.lease_seconds)
 
     def close(self) -> None:
         """Close the connections."""
         if self._door is not None:
             self._door.close()
             self._door = None
+        close_all(self._gates or ())

@@ -13,6 +13,8 @@ from airflow_provider_docflow.core.profile import Token
 from airflow_provider_docflow.core.site import Site
 
 LOGIN_SECONDS = 60.0
+"""So long one process has the right to log in; it asks in the first half of it."""
+
 PATIENCE_SECONDS = 120.0
 
 
@@ -50,8 +52,14 @@ def login_key(site: Site) -> str:
 class LedgerTokens:
     """Shares tokens through the ledger; see :class:`Tokens`."""
 
-    def __init__(self, ledger: Any, sleep: Callable[[float], None] = time.sleep) -> None:
-        self.ledger, self.sleep = ledger, sleep
+    def __init__(
+        self,
+        ledger: Any,
+        sleep: Callable[[float], None] = time.sleep,
+        *,
+        login_seconds: float = LOGIN_SECONDS,
+    ) -> None:
+        self.ledger, self.sleep, self.login_seconds = ledger, sleep, login_seconds
 
     def get(self, key: str, stale: str | None, login: Callable[[], Token]) -> str:
         """Return a token that is not ``stale``, logging in only if no other process has.
@@ -63,7 +71,7 @@ class LedgerTokens:
             self.ledger.tokens.invalidate(key, stale)
         waited = 0.0
         while waited <= PATIENCE_SECONDS:
-            lease = self.ledger.tokens.lease(key, LOGIN_SECONDS)
+            lease = self.ledger.tokens.lease(key, self.login_seconds)
             if lease.token is not None:
                 return str(lease.token)
             if lease.refresh:
@@ -79,10 +87,19 @@ class LedgerTokens:
     def _log_in(self, key: str, refresh: str, login: Callable[[], Token]) -> str:
         try:
             token = login()
+        except exc.LeaseLost as error:
+            self.ledger.tokens.release(key, refresh)
+            raise exc.RateLimited(
+                "the login had to wait too long for the limits of the system.",
+                retry_after=error.retry_after,
+                remedy="Nothing: the next try logs in.",
+            ) from error
         except BaseException:
             self.ledger.tokens.release(key, refresh)
             raise
         margin = min(60.0, token.good_for_seconds / 10)
         expires_at = self.ledger.now() + timedelta(seconds=token.good_for_seconds - margin)
-        self.ledger.tokens.put(key, token.value, expires_at=expires_at, refresh=refresh)
+        if not self.ledger.tokens.put(key, token.value, expires_at=expires_at, refresh=refresh):
+            # Another process has logged in since; some systems take back the older token.
+            return self.ledger.tokens.get(key) or token.value
         return token.value

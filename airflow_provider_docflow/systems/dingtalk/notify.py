@@ -55,6 +55,8 @@ def send_robot(
         stamp = int(time.time() * 1000)
         query |= {"timestamp": str(stamp), "sign": robot_signature(stamp, secret)}
     request = with_query(site.request("POST", ROBOT, json={**message(text, title), "at": at}), query)
+    # A muted robot says nothing about the instance that others call.
+    request.extensions = {**request.extensions, "docflow_own_limit": (ROBOT_TOO_FAST,)}
     try:
         yield from call(site, request, writes=True)
     except exc.RateLimited as error:
