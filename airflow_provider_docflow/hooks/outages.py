@@ -68,17 +68,23 @@ class HealthGate:
         :raises SystemDown: nothing was sent.
         :raises LeaseLost: a write would come too late for its lease; nothing was sent.
         """
-        self._refuse_in_window()
-        if not self.instance:
-            return 0.0
-        known = self._look()
-        if known is not None and known.state != "closed":
-            # Those who came with the one that tries go by what it learns, and are not refused meanwhile.
-            with self._trial:
-                known = self._try(self._look())
+        known = self.ready()
         self._asked[id(step)] = self.ledger.now()
         recovering = known is not None and known.state == "closed" and known.ramp_from is not None
         return self._turn(step, known.ramp_level) if known is not None and recovering else 0.0
+
+    def ready(self) -> Health | None:
+        """Find out whether the system may be asked at all, and how it is.
+
+        :raises SystemDown: it may not.
+        """
+        self._refuse_in_window()
+        known = self._look() if self.instance else None
+        if known is None or known.state == "closed":
+            return known
+        # Those who came with the one that tries go by what it learns, and are not refused meanwhile.
+        with self._trial:
+            return self._try(self._look())
 
     def after(self, step: GatedStep, reply: httpx2.Response | None, error: Exception | None) -> None:
         """Learn from a step whether the system answers."""
@@ -108,6 +114,23 @@ class HealthGate:
         if known is None or known.state == "closed":
             return None
         return self._down(known)
+
+    def ask(self) -> Health | None:
+        """Ask the system now whether it answers, whoever's turn it is.
+
+        :returns: how it is then; None when it answers and never failed.
+        :raises Unsupported: there is nothing that it could be asked.
+        """
+        found = answers(self.ledger, self.site)
+        if found is None:
+            raise exc.Unsupported(
+                "this system cannot be asked without asking for something.",
+                system=self.site.conn_id,
+                remedy=f"Log in once: airflow docflow check {self.site.conn_id}.",
+            )
+        known: Health | None = self.ledger.health.get(self.instance)
+        cause = known.cause if known and known.cause else "no answer when asked by a person"
+        return self._answered(None) if found else self._failed(cause, None)
 
     def _look(self) -> Health | None:
         with self._lock:
