@@ -45,12 +45,25 @@ def told(command: Command) -> Command:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep what is no answer out of the answer: Airflow logs to standard output."""
-    before = logging.root.manager.disable
+    import structlog
+
+    # The list itself is changed, because loggers that exist keep it.
+    processors, before = structlog.get_config()["processors"], logging.root.manager.disable
+    processors.insert(0, _errors_alone)
     logging.disable(logging.WARNING)
     try:
         yield
     finally:
         logging.disable(before)
+        processors.remove(_errors_alone)
+
+
+def _errors_alone(_: Any, method: str, event: Any) -> Any:
+    if method in ("debug", "info", "warning", "warn"):
+        from structlog import DropEvent
+
+        raise DropEvent
+    return event
 
 
 def ledger_from(args: Namespace) -> Ledger:
