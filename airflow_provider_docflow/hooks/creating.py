@@ -19,7 +19,7 @@ from airflow_provider_docflow.hooks.system import System
 from airflow_provider_docflow.ledger.incidents_closing import APPROVED
 from airflow_provider_docflow.ledger.judge import liveness
 from airflow_provider_docflow.ledger.requests import WriteOutcome, WriteRequest
-from airflow_provider_docflow.ledger.troubles import Troubles, settle
+from airflow_provider_docflow.ledger.troubles import Troubles, settle, settle_sources
 
 OnChange = Literal["incident", "amend", "supersede"]
 
@@ -190,7 +190,9 @@ class Creator:
         incidents.close_for(actor=self.actor, reason="the source was read and written", refs=refs)
         if self.creation.requires_approval:
             incidents.close_codes(APPROVED, actor=self.actor, reason="a valid decision covers it", refs=refs)
-        settle(self.ledger, [part.result for part in good if part.result is not None], self.actor)
+        results = [(part.plan.source.ref, part.result) for part in good if part.result is not None]
+        settle(self.ledger, [result for _, result in results], self.actor)
+        settle_sources(self.ledger, results, self.actor)
 
     def _changed(self, part: _Part, result: WriteOutcome) -> None:
         """The key is written already, with another content."""

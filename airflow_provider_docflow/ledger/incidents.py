@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, select, true, update
+from sqlalchemy import Connection, and_, select, true, tuple_, update
 
 from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.exceptions import InvalidDocument, NotFound
@@ -146,11 +146,14 @@ class Incidents(IncidentsFinding):
         reason: str,
         intent_ids: Sequence[int] = (),
         refs: Sequence[DocumentRef] = (),
+        pairs: Sequence[tuple[int, DocumentRef]] = (),
         tx: Connection | None = None,
     ) -> int:
         """Close what is open under these codes, of whatever category, because its cause was seen to be gone.
 
         :param refs: only what no intent waits for.
+        :param pairs: an intent and the document that the incident is about: two documents under one number
+            share an intent.
         :returns: how many were closed.
         """
         named = incident.c.code.in_(sorted(codes))
@@ -162,9 +165,12 @@ class Incidents(IncidentsFinding):
             for keys in chunks([ref_key(ref) for ref in refs]):
                 which = and_(incident.c.ref_key.in_(keys), incident.c.intent_id.is_(None), named)
                 closed += self._close(connection, which, actor, reason)
+            for some in chunks([(intent_id, ref_key(ref)) for intent_id, ref in pairs]):
+                which = and_(tuple_(incident.c.intent_id, incident.c.ref_key).in_(some), named)
+                closed += self._close(connection, which, actor, reason)
             return closed
 
-        return self._db.write(work, tx) if intent_ids or refs else 0
+        return self._db.write(work, tx) if intent_ids or refs or pairs else 0
 
     def close_named(
         self,

@@ -19,6 +19,7 @@ from airflow_provider_docflow.ledger.keys import Receipt, Reservation
 if TYPE_CHECKING:
     from airflow_provider_docflow.ledger.requests import WriteOutcome, WriteRequest
 
+CHANGED = "source.changed"
 LOOK = "Look at the document in the system, then close or retry the incident."
 _CATEGORIES: tuple[tuple[type[exc.DocflowError], Category], ...] = (
     (exc.InvalidDocument, "data"),
@@ -43,8 +44,21 @@ def settle(ledger: Any, outcomes: Iterable[WriteOutcome], actor: str) -> None:
     """Close what an earlier run opened about writes that are alive now and say what their source says."""
     same = [one.intent_id for one in outcomes if one.status == "existing" and one.intent_id is not None]
     ledger.incidents.close_codes(
-        SAME_AGAIN, actor=actor, reason="it reads as it was written", intent_ids=same
+        set(SAME_AGAIN) - {CHANGED}, actor=actor, reason="it reads as it was written", intent_ids=same
     )
+
+
+def settle_sources(ledger: Any, written: Iterable[tuple[DocumentRef, WriteOutcome]], actor: str) -> None:
+    """Close what an earlier run opened about sources that say again what was written from them.
+
+    :param written: each with its source: another one of the same number may still say something else.
+    """
+    same = [
+        (one.intent_id, source)
+        for source, one in written
+        if one.status == "existing" and one.intent_id is not None
+    ]
+    ledger.incidents.close_codes({CHANGED}, actor=actor, reason="it reads as it was written", pairs=same)
 
 
 class Troubles:
@@ -139,8 +153,8 @@ class Troubles:
         how = f": {'; '.join(str(one) for one in told[:5])}" if told else ""
         reason = f"the content has changed since {what} was written{how}."
         field = told[0].field if told else "content"
-        number = self._open(request, intent_id, "control", "source.changed", reason, field)
-        error = self._stopped(request, number, reason, "source.changed", field)
+        number = self._open(request, intent_id, "control", CHANGED, reason, field)
+        error = self._stopped(request, number, reason, CHANGED, field)
         error.remedy = "Set on_change to amend or supersede, or correct the source."
         return error
 

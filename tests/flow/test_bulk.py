@@ -27,6 +27,20 @@ def test_a_number_entered_twice_is_judged_against_the_first_and_not_taken_for_an
     assert [paid["amount"] for paid in house.payments()] == ["100.50"]
 
 
+def test_the_incident_of_a_number_entered_twice_outlives_a_look_at_the_first(house: House) -> None:
+    ids = house.submit(form("PR-1"), form("PR-1", [row(quantity="3")]))
+    house.sandbox.decide(ids, "agree", userId="boss")
+    sources = house.handles(house.approver.observe(house.listed()))
+    first = house.pay(sources)
+
+    assert [one.status for one in house.pay(sources)] == ["existing", "failed"]
+    assert [one.status for one in house.pay(sources[:1])] == ["existing"]
+
+    (incident,) = house.ledger.incidents.search()
+    assert (incident.id, incident.code) == (first[1].error["incident"], "source.changed")
+    assert len(house.payments()) == 1
+
+
 def test_the_same_form_entered_twice_is_paid_once(house: House) -> None:
     ids = house.submit(form("PR-1"), form("PR-1"))
     house.sandbox.decide(ids, "agree", userId="boss")
