@@ -7,7 +7,7 @@ is not named here is closed by a person only: a second document may exist althou
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
 
@@ -51,13 +51,13 @@ _CODES: Mapping[How, tuple[str, ...]] = MappingProxyType(
 )
 
 #: Closed when a valid decision covered what was written.
-APPROVED: Collection[str] = frozenset(_CODES["approved"])
+APPROVED: frozenset[str] = frozenset(_CODES["approved"])
 #: Closed when what was written is alive and says the same as its source.
-SAME_AGAIN: Collection[str] = frozenset(_CODES["same again"])
+SAME_AGAIN: frozenset[str] = frozenset(_CODES["same again"])
 #: Closed when the document can be read and judged.
-READABLE: Collection[str] = frozenset(_CODES["readable"])
+READABLE: frozenset[str] = frozenset(_CODES["readable"])
 #: Closed when every override fits what the system shows, or is withdrawn.
-FITS: Collection[str] = frozenset(_CODES["fits"])
+FITS: frozenset[str] = frozenset(_CODES["fits"])
 #: Code → how it ends.
 ENDS: Mapping[str, How] = MappingProxyType({code: how for how, codes in _CODES.items() for code in codes})
 

@@ -26,7 +26,11 @@ _STATUS: tuple[tuple[type[exc.DocflowError], int], ...] = (
     (exc.Rejected, 409),
     (exc.Conflict, 409),
     (exc.IncidentOpen, 409),
+    (exc.NotApproved, 409),
+    (exc.InstanceChanged, 409),
     (exc.HeldError, 409),
+    (exc.Authentication, 502),
+    (exc.TransientError, 502),
 )
 
 
