@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
 from airflow_provider_docflow.cli.common import show_json, show_table, told
-from airflow_provider_docflow.cli.reaching import live_fields, looked_at, site_named
+from airflow_provider_docflow.cli.reaching import live_fields, looked_at
 
 
 @told
 def describe(args: Namespace) -> None:
     """Print the live fields of a document type; nothing is written."""
-    with closing(looked_at(site_named(args.conn_id))) as system:
+    with looked_at(args.conn_id) as system:
         fields = live_fields(system, args.document_type)
     if args.json:
         show_json([asdict(field) for field in fields])

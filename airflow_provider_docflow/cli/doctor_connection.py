@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_docflow.cli.doctor_connections import same_instance
-from airflow_provider_docflow.cli.doctor_findings import Finding, fail, failed, ok, tried, warn
+from airflow_provider_docflow.cli.doctor_findings import Finding, fail, ok, tried, warn
 from airflow_provider_docflow.cli.doctor_permissions import permission_findings
-from airflow_provider_docflow.cli.reaching import looked_at, site_named
+from airflow_provider_docflow.cli.reaching import looked_at
 from airflow_provider_docflow.locale import text
 
 if TYPE_CHECKING:
@@ -40,14 +39,13 @@ class Dates:
 
 def connection_findings(conn_id: str, ledger_conn_id: str) -> Iterator[Finding]:
     """Yield everything there is to say of one connection."""
-    try:
-        site = site_named(conn_id)
-    except Exception as error:
-        yield failed("connection", error)
-        return
-    yield ok("connection", f"{site.profile.title}, {len(site.profile.documents)} document types")
-    with closing(looked_at(site)) as system:
-        dates = Dates()
+    yield from tried("connection", lambda: _findings(conn_id, ledger_conn_id))
+
+
+def _findings(conn_id: str, ledger_conn_id: str) -> Iterator[Finding]:
+    with looked_at(conn_id) as system:
+        site, dates = system.address, Dates()
+        yield ok("connection", f"{site.profile.title}, {len(site.profile.documents)} document types")
         _listen(system, dates)
         yield from tried(
             "login and instance", lambda: same_instance("login and instance", system, ledger_conn_id)
@@ -58,8 +56,8 @@ def connection_findings(conn_id: str, ledger_conn_id: str) -> Iterator[Finding]:
         _listen(system, dates)
         yield from permission_findings(system)
         yield from tried("clock", lambda: _clock(system, dates))
-    yield from guarantees(site)
-    yield from tried("limits", lambda: _limits(system.site, ledger_conn_id))
+        yield from guarantees(site)
+        yield from tried("limits", lambda: _limits(system.site, ledger_conn_id))
 
 
 def _listen(system: System, dates: Dates) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.cli.doctor_findings import Finding, fail, ok, tried, warn
-from airflow_provider_docflow.cli.reaching import creates_at_first_use, looked_at, site_named
+from airflow_provider_docflow.cli.reaching import creates_at_first_use, looked_at
 
 if TYPE_CHECKING:
     from airflow_provider_docflow.hooks.system import System
@@ -79,7 +78,7 @@ def _in_ledger(ledger_conn_id: str) -> list[str]:
 
 
 def _brief(conn_id: str, ledger_conn_id: str) -> Finding:
-    with closing(looked_at(site_named(conn_id))) as system:
+    with looked_at(conn_id) as system:
         return same_instance(f"connection {conn_id}", system, ledger_conn_id)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.cli.common import show_json, show_table, told
 from airflow_provider_docflow.cli.comparing import Row, fields_missing, rows_of
-from airflow_provider_docflow.cli.reaching import live_fields, looked_at, route_end, site_named
+from airflow_provider_docflow.cli.reaching import live_fields, looked_at, route_end
 from airflow_provider_docflow.core.mapping import check_mapping
 from airflow_provider_docflow.core.profile import Reading
 
@@ -23,10 +22,7 @@ def preview(args: Namespace) -> None:
     """Read the source, and show source → canonical → target with values; exit code 1 if one is missing."""
     mapping = mapping_from(args.mapping)
     (source_conn, source_type), (target_conn, target_type) = route_end(args.source), route_end(args.target)
-    with (
-        closing(looked_at(site_named(source_conn))) as source,
-        closing(looked_at(site_named(target_conn))) as target,
-    ):
+    with looked_at(source_conn) as source, looked_at(target_conn) as target:
         target.address.profile.of(target_type)
         reading = _read(source, source_type, args.number, args.company)
         there, here = _fields(source, source_type), _fields(target, target_type)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -37,11 +39,21 @@ def creates_at_first_use(conn_id: str) -> bool:
     return bool(BaseHook.get_connection(conn_id).extra_dejson.get("ensure"))
 
 
-def looked_at(site: Site) -> System:
-    """Return the connected system of a site, without a ledger, so that nothing can be written through it."""
+@contextmanager
+def looked_at(conn_id: str) -> Iterator[System]:
+    """Give the system of a connection without a ledger, so that nothing can be written through it.
+
+    :raises Misconfigured: the connection is no document system, or its settings are wrong.
+    """
     from airflow_provider_docflow.hooks.docflow import system_for
 
-    return system_for(site, None)
+    system = system_for(site_named(conn_id), None)
+    try:
+        yield system
+    finally:
+        system.close()
+        if close := getattr(system.sql, "close", None):
+            close()
 
 
 def kind_of(site: Site, document_type: str) -> DocumentProfile:

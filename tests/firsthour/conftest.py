@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from airflow_provider_docflow.hooks import ledger as ledgers
 from airflow_provider_docflow.sandbox import Sandbox
 from airflow_provider_docflow.sandbox.rest import API_KEY
-from tests.cli.conftest import Shell, shell
+from tests.cli.conftest import Said, Shell, shell
 from tests.flow.conftest import COMPONENTS, form
 
-__all__ = ["Shell", "shell"]
+__all__ = ["Said", "Shell", "shell"]
 
 CORP = "dingsandboxcorp"
 
@@ -89,6 +90,12 @@ class Place:
 
     def requisition(self, number: str, **more: Any) -> None:
         self.submit(form(number, **more))
+
+    def post_order(self, body: dict[str, Any]) -> None:
+        """Create an order in the ERP as another program would."""
+        head = {"Authorization": f"Bearer {API_KEY}"}
+        url = f"{self.sandbox.base_url}/erp/purchase_order"
+        assert httpx2.post(url, json=body, headers=head, trust_env=False).status_code == 201
 
     def writes(self) -> list[str]:
         """Every request that is no GET and no login, and every row in the finance system."""
