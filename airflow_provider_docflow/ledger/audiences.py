@@ -50,12 +50,12 @@ def _replace(connection: Connection, before: dict[str | None, list[str]], dag_id
     for some in chunks(names):
         for row in connection.execute(select(audience).where(audience.c.audience.in_(some))):
             known[row.audience].add(row.dag_id)
-    for name in sorted(before, key=lambda one: before[one][0]):
-        dag_ids = sorted({dag_id} | (known[name] if name is not None else set()))
-        wider = audience_of(dag_ids)
-        insert_missing(connection, audience, [{"audience": wider, "dag_id": one} for one in dag_ids])
-        change = update(document).where(document.c.ref_key.in_(before[name]))
-        connection.execute(change.values(audience=wider))
+    wider = {name: sorted({dag_id} | (known[name] if name is not None else set())) for name in before}
+    members = {(audience_of(dag_ids), one) for dag_ids in wider.values() for one in dag_ids}
+    insert_missing(connection, audience, [{"audience": name, "dag_id": one} for name, one in sorted(members)])
+    for name, keys in before.items():
+        change = update(document).where(document.c.ref_key.in_(keys))
+        connection.execute(change.values(audience=audience_of(wider[name])))
 
 
 def audience_of(dag_ids: Collection[str]) -> str:
