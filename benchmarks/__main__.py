@@ -1,6 +1,8 @@
 """
 Creating documents in bulk against a stand-in that answers in 20 ms: written once, beside the bare calls.
 
+``python -m benchmarks pages`` asks what the pages ask instead.
+
 Prints documents per second and the ratio to the sequential loop; the ratios hold on other machines, the rates
 do not.
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -28,6 +31,7 @@ from airflow_provider_docflow.ledger.keys import IntentKey
 from airflow_provider_docflow.ledger.requests import WriteRequest
 from airflow_provider_docflow.sandbox import FaultRule, Sandbox
 from airflow_provider_docflow.systems.rest.example import PROFILE
+from benchmarks import pages
 
 TYPE, CONCURRENCY, ANSWER_SECONDS = "purchase_order", 16, 0.02
 
@@ -97,6 +101,9 @@ def timed(work: Callable[[], None]) -> float:
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["pages"]:
+        pages.main(sys.argv[2:])
+        return
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--documents", type=int, default=400)
     count = parser.parse_args().documents
