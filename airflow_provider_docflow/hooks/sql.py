@@ -6,8 +6,8 @@ The database is any that an Airflow common-sql connection, or a SQLAlchemy URL, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_docflow import exceptions as exc
@@ -89,6 +89,34 @@ class SqlUnits:
             )
         done = results[-1]
         return [dict(row) for row in done.mappings()] if done.returns_rows else []
+
+    @contextmanager
+    def streaming(
+        self, sql: str, parameters: Mapping[str, Any], size: int
+    ) -> Iterator[tuple[list[str], Iterator[Sequence[Sequence[Any]]]]]:
+        """Run a query of a user and give its columns and its rows part by part, never all in memory.
+
+        :param size: rows of a part.
+        :raises Misconfigured: the database does not understand the query.
+        """
+        from sqlalchemy import text
+        from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+        try:
+            with self.engine.connect() as connection:
+                options = {"stream_results": True, "max_row_buffer": size}
+                result = connection.execution_options(**options).execute(text(sql), dict(parameters))
+                columns = list(result.keys()) if result.returns_rows else []
+                yield columns, result.partitions(size) if columns else iter(())
+        except DBAPIError as error:
+            raise self._failure(error) from None
+        except SQLAlchemyError as error:
+            raise exc.Misconfigured(
+                f"the query cannot be run: {redact_text(str(error))[:300]}",
+                system=self.name,
+                field="sql",
+                remedy="Compare its parameters, written as :name, with those given.",
+            ) from None
 
     def _unreachable(self, error: DBAPIError) -> exc.DocflowError:
         failure = self._failure(error)

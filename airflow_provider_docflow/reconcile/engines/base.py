@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 from airflow_provider_docflow.reconcile.dialect import Dialect
@@ -27,6 +27,14 @@ class Engine(Protocol):
 
     def stream(self, query: str, size: int = 10_000) -> Iterator[Sequence[tuple[Any, ...]]]:
         """Return the rows of a query, part by part."""
+
+    def load(
+        self, name: str, columns: Sequence[str], parts: Iterable[Sequence[Sequence[str | None]]]
+    ) -> None:
+        """Keep rows of texts as a table, in place of one of this name."""
+
+    def load_file(self, name: str, path: str, kind: str, *, delimiter: str = "", encoding: str = "") -> None:
+        """Give a .csv (all texts) or .parquet file a name."""
 
     def columns(self, name: str) -> dict[str, str]:
         """Return the columns of a table and their types, in the engine's words."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_docflow.reconcile.dialect import DUCKDB, quoted
+from airflow_provider_docflow.reconcile.dialect import DUCKDB, literal, quoted
 
 
 class DuckEngine:
@@ -61,6 +61,32 @@ class DuckEngine:
         cursor = self.connection.cursor().execute(query)
         while some := cursor.fetchmany(size):
             yield some
+
+    def load(
+        self, name: str, columns: Sequence[str], parts: Iterable[Sequence[Sequence[str | None]]]
+    ) -> None:
+        """Keep rows of texts as a table, in place of one of this name."""
+        import pandas as pd
+
+        shown = ", ".join(f"{quoted(column)} VARCHAR" for column in columns)
+        self.connection.execute(f"CREATE OR REPLACE TABLE {quoted(name)} ({shown})")
+        for part in parts:
+            # Object columns: pandas' own texts would make of None what is no NULL.
+            frame = pd.DataFrame(list(part), columns=[f"c{n}" for n in range(len(columns))], dtype=object)
+            self.connection.register("part", frame)
+            self.connection.execute(f"INSERT INTO {quoted(name)} SELECT * FROM part")
+            self.connection.unregister("part")
+
+    def load_file(self, name: str, path: str, kind: str, *, delimiter: str = "", encoding: str = "") -> None:
+        """Give a .csv (all texts) or .parquet file a name."""
+        if kind == "parquet":
+            self.view(name, f"SELECT file_row_number AS rid, * FROM read_parquet({literal(path)})")
+            return
+        more = f", delim = {literal(delimiter)}" if delimiter else ""
+        reader = (
+            f"read_csv({literal(path)}, all_varchar = true, header = true, encoding = {literal(encoding)}"
+        )
+        self.make(name, f"SELECT * FROM {reader}{more})")
 
     def columns(self, name: str) -> dict[str, str]:
         """Return the columns of a table and their types, in the engine's words."""

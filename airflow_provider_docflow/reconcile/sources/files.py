@@ -1,0 +1,118 @@
+"""Files: .csv, .parquet and .xlsx, wherever an ObjectStoragePath leads."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.reconcile.engines.base import Engine
+from airflow_provider_docflow.reconcile.sources.base import Reading, Source, load_rows
+
+FORMATS = (".csv", ".parquet", ".xlsx")
+
+
+@dataclass
+class FileSource(Source):
+    """A file.
+
+    :param path: as :class:`airflow.sdk.ObjectStoragePath` takes it, or a local path.
+    :param conn_id: connection of the object storage, where it needs one.
+    :param sheet: of a workbook; the first one if empty.
+    :param delimiter: of a .csv; found out if empty.
+    :param encoding: of a .csv.
+    """
+
+    path: str
+    conn_id: str = ""
+    sheet: str = ""
+    delimiter: str = ""
+    encoding: str = "utf-8"
+
+    template_fields: ClassVar[Sequence[str]] = (*Source.template_fields, "path", "conn_id", "sheet")
+
+    def title(self) -> str:
+        """Return what people call it."""
+        return self.name or self.path.rpartition("/")[2]
+
+    def load(self, engine: Engine, table: str, reading: Reading) -> None:
+        """Make a table of the engine out of the file.
+
+        :raises Misconfigured: the file's format is not known.
+        :raises NotFound: there is no such file.
+        :raises InvalidDocument: the file cannot be read.
+        """
+        suffix = Path(self.path).suffix.lower()
+        if suffix not in FORMATS:
+            raise exc.Misconfigured(
+                f"{self.path} is none of {', '.join(FORMATS)}.",
+                field="path",
+                remedy="Convert it to one of them.",
+            )
+        with self._local(suffix) as path:
+            if suffix == ".xlsx":
+                self._load_workbook(engine, table, path, reading)
+                return
+            try:
+                engine.load_file(
+                    table, str(path), suffix.lstrip("."), delimiter=self.delimiter, encoding=self.encoding
+                )
+            except exc.DocflowError:
+                raise
+            except Exception as error:
+                raise self._unreadable(error) from error
+
+    @contextmanager
+    def _local(self, suffix: str) -> Iterator[Path]:
+        if "://" not in self.path or self.path.startswith("file://"):
+            path = Path(self.path.removeprefix("file://"))
+            if not path.is_file():
+                raise self._missing()
+            yield path
+            return
+        from airflow.sdk import ObjectStoragePath
+
+        remote = ObjectStoragePath(self.path, conn_id=self.conn_id or None)
+        with tempfile.NamedTemporaryFile(prefix="docflow-", suffix=suffix) as copy:
+            try:
+                with remote.open("rb") as file:  # type: ignore[no-untyped-call]
+                    shutil.copyfileobj(file, copy)
+            except FileNotFoundError:
+                raise self._missing() from None
+            copy.flush()
+            yield Path(copy.name)
+
+    def _missing(self) -> exc.NotFound:
+        return exc.NotFound(f"there is no file {self.path}.", system=self.title(), field="path")
+
+    def _unreadable(self, error: Exception) -> exc.InvalidDocument:
+        return exc.InvalidDocument(
+            f"{self.path} cannot be read: {error}",
+            system=self.title(),
+            field="path",
+            remedy="Nothing was reconciled. Correct the file, or name its delimiter, encoding or sheet.",
+        )
+
+    def _load_workbook(self, engine: Engine, table: str, path: Path, reading: Reading) -> None:
+        from openpyxl import load_workbook
+
+        try:
+            book = load_workbook(path, read_only=True, data_only=True)
+            sheet = book[self.sheet] if self.sheet else book.worksheets[0]
+        except Exception as error:
+            raise self._unreadable(error) from error
+        rows = sheet.iter_rows(values_only=True)
+        head = [str(name).strip() for name in next(rows, ()) if name is not None]
+        width = len(head)
+        filled: Iterator[Sequence[Any]] = (
+            row[:width] + (None,) * (width - len(row))
+            for row in rows
+            if any(cell is not None for cell in row)
+        )
+        load_rows(engine, table, head, filled, reading)
+        book.close()

@@ -1,0 +1,132 @@
+"""The documents of a system, page by page, never all in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, ClassVar
+
+from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.profile import Query
+from airflow_provider_docflow.core.profile import Reading as Read
+from airflow_provider_docflow.document import document_to_json
+from airflow_provider_docflow.reconcile.engines.base import Engine
+from airflow_provider_docflow.reconcile.sources.base import Reading, Source, load_rows
+
+#: What authors call a field, and where it stands in a document.
+PATHS = {
+    "number": "id",
+    "supplier": "seller_supplier_party.id",
+    "supplier_name": "seller_supplier_party.name",
+    "customer": "buyer_customer_party.id",
+    "customer_name": "buyer_customer_party.name",
+    "currency": "document_currency_code",
+    "status": "lifecycle",
+}
+_AXES = ("lifecycle", "approval", "fulfilment", "invoicing", "payment")
+
+
+@dataclass
+class SystemSource(Source):
+    """The documents of one type of one system.
+
+    Fields are those of a document: ``payable_amount``, ``seller_supplier_party.id``; ``number``,
+    ``order_id`` (for an order), ``supplier``, ``customer``, ``currency`` and ``status`` are short for them;
+    the axes of the state are fields too.
+
+    :param conn_id: a docflow connection.
+    :param document_type: type of the documents.
+    :param issued_from: first day of a ``period``, an ISO date; its last day is the cut-off.
+    :param company_code: only this company's.
+    :param query: what else the system is asked, in its own words.
+    """
+
+    conn_id: str
+    document_type: str
+    issued_from: str = ""
+    company_code: str = ""
+    query: Mapping[str, Any] = field(default_factory=dict)
+
+    template_fields: ClassVar[Sequence[str]] = (
+        *Source.template_fields,
+        "conn_id",
+        "document_type",
+        "issued_from",
+        "company_code",
+    )
+
+    def title(self) -> str:
+        """Return what people call it."""
+        return self.name or self.conn_id
+
+    def load(self, engine: Engine, table: str, reading: Reading) -> None:
+        """Make a table of the engine out of the system's documents.
+
+        :raises Unsupported: the system cannot list them.
+        """
+        from airflow_provider_docflow.hooks.docflow import DocflowHook
+
+        hook = DocflowHook(self.conn_id, ledger_conn_id=reading.ledger_conn_id)
+        system = hook.system
+        try:
+            load_rows(engine, table, list(reading.fields), self._rows(system, reading), reading)
+        finally:
+            system.close()
+
+    def _rows(self, system: Any, reading: Reading) -> Iterator[Sequence[Any]]:
+        paths = [self._path(name) for name in reading.fields]
+        for found in self._pages(system, reading):
+            for read in found:
+                flat = self._flat(read)
+                yield [value_at(flat, path) for path in paths]
+
+    def _pages(self, system: Any, reading: Reading) -> Iterator[Sequence[Read]]:
+        kind = system.site.profile.of(self.document_type)
+        if kind.search is None:
+            raise exc.Unsupported(
+                f"{system.site.profile.title} cannot list a {self.document_type}.",
+                system=self.conn_id,
+                remedy="Reconcile from its database or an export.",
+            )
+        query, at = self._query(reading), None
+        while True:
+            page = system.run(kind.search(system.site, query, at))
+            yield page.readings
+            at = page.next
+            if at is None:
+                return
+
+    def _query(self, reading: Reading) -> Query:
+        period = self.population == "period"
+        return Query(
+            company_code=self.company_code,
+            changed_since=reading.since if self.population == "open or changed" else None,
+            issued_from=date.fromisoformat(self.issued_from) if period and self.issued_from else None,
+            issued_to=self.last_day() if period else None,
+            raw=dict(self.query),
+        )
+
+    def _path(self, name: str) -> str:
+        own = f"{self.document_type.rpartition('_')[2]}_id"
+        return "id" if name in (own, f"{self.document_type}_id") else PATHS.get(name, name)
+
+    def _flat(self, read: Read) -> dict[str, Any]:
+        if read.document is None:
+            raise read.problem or exc.InvalidDocument(
+                "it cannot be read as a document.", system=self.conn_id, document=str(read.ref)
+            )
+        state = {axis: str(getattr(read.state, axis)) for axis in _AXES}
+        return {**document_to_json(read.document), **state, "internal_id": read.ref.internal_id}
+
+
+def value_at(data: Any, path: str) -> Any:
+    """Return the value at a dotted path, None where it leads nowhere."""
+    for step in path.split("."):
+        if isinstance(data, Mapping):
+            data = data.get(step)
+        elif isinstance(data, list) and step.isdigit():
+            data = data[int(step)] if int(step) < len(data) else None
+        else:
+            return None
+    return data
