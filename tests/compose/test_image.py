@@ -10,6 +10,9 @@ from fnmatch import fnmatch
 from importlib.metadata import version
 from pathlib import Path
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 from tests.compose.reading import CHECKOUT, services
 
 DOCKERFILE = CHECKOUT / "docker" / "Dockerfile"
@@ -72,17 +75,37 @@ def test_what_the_build_needs_is_copied() -> None:
     assert needed <= {Path(path).name for path in _copied()}
 
 
-def test_the_versions_are_those_that_the_tests_pass_with() -> None:
-    pins = dict(
-        line.split("==", 1)
-        for line in (CHECKOUT / "constraints" / "newest.txt").read_text().splitlines()
-        if "==" in line and not line.startswith("#")
-    )
+def _pins() -> dict[str, str]:
+    (file,) = [path for path in _copied() if path.startswith("constraints/")]
+    lines = (CHECKOUT / file).read_text().splitlines()
+    return dict(line.split("==", 1) for line in lines if not line.startswith("#"))
+
+
+def test_the_versions_are_those_of_airflow_and_python_that_the_tests_run_on() -> None:
     given = _arguments()
-    assert given["AIRFLOW_VERSION"] == pins["apache-airflow"] == version("apache-airflow")
+    assert given["AIRFLOW_VERSION"] == _pins()["apache-airflow"] == version("apache-airflow")
     assert given["PYTHON_VERSION"] == ".".join(map(str, sys.version_info[:2]))
-    for name in ("apache-airflow-providers-celery", "celery", "redis", "psycopg", "psycopg-binary"):
-        assert name in pins
+
+
+def test_the_pins_are_versions_that_this_package_allows() -> None:
+    setup, pins = _setup(), {canonicalize_name(name): pin for name, pin in _pins().items()}
+    wanted = setup["options"]["install_requires"] + setup["options.extras_require"]["postgres"]
+    seen = 0
+    for line in filter(None, wanted.splitlines()):
+        requirement = Requirement(line)
+        assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)]), line
+        seen += 1
+    assert seen > 10
+
+
+def test_the_providers_that_the_settings_name_are_installed() -> None:
+    (install,) = [value for what, value in _instructions() if what == "RUN" and "pip install" in value]
+    auth_manager = services()["api-server"]["environment"]["AIRFLOW__CORE__AUTH_MANAGER"]
+    assert auth_manager.startswith("airflow.providers.fab.")
+    for provider in ("celery", "fab", "postgres"):
+        name = f"apache-airflow-providers-{provider}"
+        assert name in install.split() and name in _pins()
+    assert install.endswith("&& pip check")
 
 
 def test_it_installs_extras_that_exist() -> None:
@@ -97,4 +120,4 @@ def test_it_installs_extras_that_exist() -> None:
 def test_it_ends_as_the_image_began_not_as_root() -> None:
     assert not [value for what, value in _instructions() if what == "USER"]
     last = [value for what, value in _instructions() if what == "FROM"][-1]
-    assert last == "apache/airflow:${AIRFLOW_VERSION}-python${PYTHON_VERSION}"
+    assert last == "apache/airflow:slim-${AIRFLOW_VERSION}-python${PYTHON_VERSION}"
