@@ -109,6 +109,7 @@ def connections(base_url: str, home: Path, code: str) -> dict[str, dict[str, Any
         "api_url": f"{base_url}/dingtalk",
         "oapi_url": f"{base_url}/dingtalk-oapi",
         "acting_user_id": "docflow",
+        "calls_per_second": 5_000,
         "originator_user_id": "zhang.san",
         "time_zone": "Asia/Shanghai",
         "forms": json.dumps({"purchase_requisition": form}, ensure_ascii=False),

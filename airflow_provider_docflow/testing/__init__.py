@@ -77,6 +77,7 @@ def docflow_connection(
             "api_url": f"{base}/dingtalk",
             "oapi_url": f"{base}/dingtalk-oapi",
             "acting_user_id": "docflow",
+            "calls_per_second": 5_000,
         }
         given = {name: json.dumps(value) if name == "forms" else value for name, value in settings.items()}
         connection = {

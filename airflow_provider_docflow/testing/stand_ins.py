@@ -143,6 +143,7 @@ class DingTalkStandIn(StandIn):
                 "api_url": f"{base}/dingtalk",
                 "oapi_url": f"{base}/dingtalk-oapi",
                 "acting_user_id": "docflow",
+                "calls_per_second": 5_000,
                 "originator_user_id": "zhang.san",
                 "forms": json.dumps({self.document_type: form}),
             },

@@ -81,6 +81,7 @@ def _stand(request: pytest.FixtureRequest) -> Iterator[Stand]:
             "oapi_url": f"{sandbox.base_url}/dingtalk-oapi",
             "forms": json.dumps({TYPE: {"process_code": code, "mark_control": "docflow", "fields": FIELDS}}),
             "acting_user_id": "docflow",
+            "calls_per_second": 5_000,
             "agent_id": "1000001",
             "robot_token": ROBOT_TOKEN,
             "robot_secret": ROBOT_SECRET,

@@ -81,6 +81,7 @@ class House:
             "oapi_url": f"{base}/dingtalk-oapi",
             "forms": json.dumps({REQUISITION: {"process_code": self.code, "mark_control": "docflow"}}),
             "acting_user_id": "docflow",
+            "calls_per_second": 5_000,
         }
         site = Site(
             profile=dingtalk.PROFILE.configured(settings),

@@ -117,6 +117,7 @@ class Desk:
             "oapi_url": f"{base}/dingtalk-oapi",
             "forms": json.dumps({TYPE: {"process_code": self.code, "mark_control": "docflow"}}),
             "acting_user_id": "docflow",
+            "calls_per_second": 5_000,
             "agent_id": "1000001",
             "robot_token": ROBOT_TOKEN,
             "robot_secret": ROBOT_SECRET,
