@@ -9,9 +9,20 @@ import pytest
 
 from airflow_provider_docflow.sandbox import Sandbox
 from tests.cli.conftest import shell
+from tests.ledger.conftest import clock, ledger, ledger_url, prepared
 from tests.operators.conftest import runner, world
 
-__all__ = ["Town", "runner", "shell", "town", "world"]
+__all__ = [
+    "Town",
+    "clock",
+    "ledger",
+    "ledger_url",
+    "prepared",
+    "runner",
+    "shell",
+    "town",
+    "world",
+]
 
 TOKEN, SECRET = "robot-token-0123456789", "SEC0123456789abcdef"
 
