@@ -14,6 +14,7 @@ from airflow_provider_docflow.ledger import migrate
 from airflow_provider_docflow.ledger.audit import Audit
 from airflow_provider_docflow.ledger.base import insert_missing
 from airflow_provider_docflow.ledger.batches import Batches
+from airflow_provider_docflow.ledger.breaks import Breaks
 from airflow_provider_docflow.ledger.budgets import Budgets
 from airflow_provider_docflow.ledger.cipher import Cipher
 from airflow_provider_docflow.ledger.claims import Claims
@@ -29,10 +30,12 @@ from airflow_provider_docflow.ledger.incidents_rules import IncidentRules
 from airflow_provider_docflow.ledger.instances import Instances
 from airflow_provider_docflow.ledger.intents import Intents
 from airflow_provider_docflow.ledger.links import Links
+from airflow_provider_docflow.ledger.matchings import Matchings
 from airflow_provider_docflow.ledger.models.writes import meta
 from airflow_provider_docflow.ledger.overrides import Overrides
 from airflow_provider_docflow.ledger.parking import Parking
 from airflow_provider_docflow.ledger.persons import People
+from airflow_provider_docflow.ledger.reconciliations import Reconciliations
 from airflow_provider_docflow.ledger.shadows import Shadows
 from airflow_provider_docflow.ledger.sightings import Sightings
 from airflow_provider_docflow.ledger.snapshots import Snapshots
@@ -71,6 +74,8 @@ class Ledger:
         self.incidents, self.instances, self.intents = Incidents(self), Instances(self), Intents(self)
         self.links, self.snapshots, self.tokens = Links(self), Snapshots(self), Tokens(self)
         self.shadows = Shadows(self)
+        self.breaks, self.matchings = Breaks(self), Matchings(self)
+        self.reconciliations = Reconciliations(self)
         self.desk, self.overrides = Desk(self), Overrides(self)
         self.sightings, self.parking, self.windows = Sightings(self), Parking(self), Windows(self)
 

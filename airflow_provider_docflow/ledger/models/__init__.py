@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
-from airflow_provider_docflow.ledger.models import limits, memory, shadows, shared, sightings, writes
+from airflow_provider_docflow.ledger.models import (
+    limits,
+    memory,
+    reconciling,
+    shadows,
+    shared,
+    sightings,
+    writes,
+)
 from airflow_provider_docflow.ledger.models.base import metadata
 
-__all__ = ["limits", "memory", "metadata", "shadows", "shared", "sightings", "writes"]
+__all__ = [
+    "limits",
+    "memory",
+    "metadata",
+    "reconciling",
+    "shadows",
+    "shared",
+    "sightings",
+    "writes",
+]
