@@ -22,6 +22,8 @@ from airflow_provider_docflow.reconcile.sides import Layout
 
 SIDES = ("l", "r")
 OTHER = {"l": "r", "r": "l"}
+#: Numbers of what people have matched, beside those of the rules.
+MANUAL, WRITTEN_OFF = -2, -3
 NAMES = {"left": "l", "right": "r"}
 
 

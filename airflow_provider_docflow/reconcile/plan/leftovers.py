@@ -4,18 +4,18 @@ What does not agree, one item each: every document outside a clean pair is in ex
 ``item``    ``item, class, kind, step, breach, near``
 ``member``  ``item, side, rid``
 
-Classes: ``break``, ``timing``, ``expected``, ``suggested``, ``tolerated`` and, for groups that agree,
-``matched``.
+Classes: ``break``, ``timing``, ``expected``, ``suggested``, ``tolerated``, ``written_off`` and, for groups
+that agree, ``matched``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
 from airflow_provider_docflow.reconcile.dialect import literal
-from airflow_provider_docflow.reconcile.plan.ground import NAMES, SIDES, Ground, on
-from airflow_provider_docflow.reconcile.rules import Expected, InTransit, Partial, Rule
+from airflow_provider_docflow.reconcile.plan.ground import MANUAL, NAMES, SIDES, WRITTEN_OFF, Ground, on
+from airflow_provider_docflow.reconcile.rules import Expected, InTransit, Partial, Rule, SubsetSum
 
 MISSING = {"l": "missing_right", "r": "missing_left"}
 DUPLICATE = {"l": "duplicate_left", "r": "duplicate_right"}
@@ -91,22 +91,14 @@ class Leftovers:
     def _groups(self) -> list[str]:
         if not self.ground.grouped:
             return []
-        partial = [str(step) for step, rule in enumerate(self.rules) if isinstance(rule, Partial)]
-        suggested = [
-            str(step)
-            for step, rule in enumerate(self.rules)
-            if getattr(rule, "suggested", type(rule).__name__ == "SubsetSum")
-        ]
-        kind = (
-            f"CASE WHEN g.step IN ({', '.join(partial)}) THEN 'partial' ELSE 'group' END"
-            if partial
-            else "'group'"
-        )
-        word = "'matched'"
-        if partial:
-            word = f"CASE WHEN g.step IN ({', '.join(partial)}) THEN 'break' ELSE {word} END"
-        if suggested:
-            word = f"CASE WHEN g.step IN ({', '.join(suggested)}) THEN 'suggested' ELSE {word} END"
+        standings, kinds = {MANUAL: "matched", WRITTEN_OFF: "written_off"}, {MANUAL: "manual"}
+        kinds[WRITTEN_OFF] = "write_off"
+        for step, rule in enumerate(self.rules):
+            if isinstance(rule, Partial):
+                standings[step], kinds[step] = "break", "partial"
+            elif isinstance(rule, SubsetSum) or getattr(rule, "suggested", False):
+                standings[step] = "suggested"
+        word, kind = _by_step(standings, "matched"), _by_step(kinds, "group")
         name = "concat('g', cast(g.step AS VARCHAR(20)), '-', cast(g.gid AS VARCHAR(20)))"
         return [
             f"SELECT {name} AS item, {word} AS class, {kind} AS kind, g.step AS step,"
@@ -166,3 +158,8 @@ class Leftovers:
                     f"({day} >= DATE {literal(str(first))} AND {day} <= DATE {literal(str(self.cut_off))})"
                 )
         return f"({' OR '.join(tests)})" if tests else "1 = 0"
+
+
+def _by_step(words: Mapping[int, str], otherwise: str) -> str:
+    whens = "".join(f" WHEN {step} THEN {literal(word)}" for step, word in words.items())
+    return f"CASE g.step{whens} ELSE {literal(otherwise)} END"

@@ -108,7 +108,7 @@ def _prepare(
         [f"{column.value} AS {layout.column(column.name)}" for column in columns]
         + [f"{column.bad} AS x{layout.column(column.name)}" for column in columns if column.bad != "NULL"]
     )
-    name = f"all_{key}" if side.cut_off and side.date else key
+    name = f"all_{key}"
     if numbered and all(column.bad == "NULL" for column in columns):
         # It can be read again as often as need be, and nothing has to be parsed: no copy.
         engine.view(name, f"SELECT rid, {shown} FROM raw_{key}")
@@ -124,10 +124,13 @@ def _prepare(
             system=side.name,
             remedy="Look at its query. If it may really be empty, say may_be_empty=True.",
         )
-    if name == key:
+    if not (side.cut_off and side.date):
+        engine.view(key, f"SELECT * FROM {name}")
         return Counted(rows, 0)
     day, last = layout.column(side.date), side.cut_off
-    kept = engine.make(key, f"SELECT * FROM {name} WHERE {day} IS NULL OR {day} <= DATE {literal(str(last))}")
+    within = f"{day} IS NULL OR {day} <= DATE {literal(str(last))}"
+    kept = engine.make(f"kept_{key}", f"SELECT * FROM {name} WHERE {within}")
+    engine.view(key, f"SELECT * FROM kept_{key}")
     return Counted(kept, rows - kept)
 
 

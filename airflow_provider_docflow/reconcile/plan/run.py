@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 from typing import Any
 
 from airflow_provider_docflow.exceptions import Misconfigured
 from airflow_provider_docflow.reconcile.comparisons import Comparison, Kind
 from airflow_provider_docflow.reconcile.engines.base import Engine
+from airflow_provider_docflow.reconcile.plan.carrying import Row, carry
 from airflow_provider_docflow.reconcile.plan.comparing import Comparisons
-from airflow_provider_docflow.reconcile.plan.ground import Ground
+from airflow_provider_docflow.reconcile.plan.ground import SIDES, Ground
 from airflow_provider_docflow.reconcile.plan.grouping import match_groups, match_partial
 from airflow_provider_docflow.reconcile.plan.keyed import Keyed
 from airflow_provider_docflow.reconcile.plan.leftovers import Leftovers
+from airflow_provider_docflow.reconcile.plan.manual import Decided, apply_decided
 from airflow_provider_docflow.reconcile.plan.preparing import Counted, prepare
 from airflow_provider_docflow.reconcile.plan.references import match_references
 from airflow_provider_docflow.reconcile.plan.subsets import match_subsets
@@ -44,6 +47,7 @@ class Plan:
     :param amount: field that is totalled.
     :param currency: field of its currency.
     :param show: further fields for the report.
+    :param aged_from: fields of the due or document date from which a break ages.
     """
 
     match: Sequence[Rule]
@@ -54,6 +58,7 @@ class Plan:
     expected: Sequence[Expected] = ()
     in_transit: Sequence[InTransit] = ()
     show: tuple[str, ...] = ()
+    aged_from: tuple[str, ...] = ()
 
     def layout(self) -> Layout:
         """Return the fields of the plan and how they are read.
@@ -75,7 +80,7 @@ class Plan:
             )
         texts: dict[str, Kind] = dict.fromkeys((*identity, *self.show, self.currency), "text")
         own: dict[str, Kind] = dict.fromkeys((one.field for one in self.in_transit), "date")
-        own[self.amount] = "amount"
+        own |= {self.amount: "amount", **dict.fromkeys(self.aged_from, "date")}
         compared: dict[str, Kind] = {name: how.kind for name, how in self.compare.items()}
         kinds = merge_kinds(texts, own, compared, *(rule.kinds() for rule in self.match))
         kinds.pop("", None)
@@ -94,10 +99,17 @@ class Plan:
 
 @dataclass(frozen=True)
 class Computed:
-    """What a plan came to, still in the engine: tables ``l``, ``r``, ``item``, ``member``."""
+    """What a plan came to, still in the engine: tables ``l``, ``r``, ``item``, ``member``.
+
+    :param counted: documents that the sources told.
+    :param carried: open items of earlier runs that were added, by side.
+    :param changed: people's matches that hold no longer, because a value has changed.
+    """
 
     ground: Ground
     counted: Mapping[str, Counted]
+    carried: Mapping[str, int]
+    changed: Sequence[int]
 
 
 def compute(
@@ -106,25 +118,31 @@ def compute(
     sides: Mapping[str, Side],
     *,
     cut_off: date | None = None,
+    carried: Mapping[str, Sequence[Row]] = MappingProxyType({}),
+    decided: Sequence[Decided] = (),
     progress: Progress = lambda what, counts: None,
 ) -> Computed:
     """Carry a plan out on ``raw_l`` and ``raw_r``.
 
     :param sides: ``l`` and ``r``.
+    :param carried: open items of earlier runs, by side.
+    :param decided: what people have matched or written off.
     :raises InvalidDocument: a source cannot be read as the plan wants.
     """
     layout = plan.layout()
     counted = prepare(engine, layout, sides)
     progress("read", {key: one.rows for key, one in counted.items()})
     ground = Ground(engine, layout, Comparisons(layout, plan.compare))
-    ground.start({key: one.rows for key, one in counted.items()})
+    added = {key: carry(engine, layout, key, carried.get(key, ())) for key in SIDES}
+    ground.start({key: one.rows + added[key] for key, one in counted.items()})
+    changed = apply_decided(ground, decided)
     for step, rule in enumerate(plan.match):
         if not ground.finished:
             _apply(ground, rule, step)
         progress(f"rule {step + 1}", dict(ground.rest))
     ground.settle()
     Leftovers(ground, plan.match, plan.expected, plan.in_transit, cut_off).run()
-    return Computed(ground, counted)
+    return Computed(ground, counted, added, changed)
 
 
 def _apply(ground: Ground, rule: Rule, step: int) -> None:

@@ -1,0 +1,259 @@
+"""One reconciliation from its sources to the breaks in the ledger."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from types import TracebackType
+from typing import Any
+
+from airflow_provider_docflow.exceptions import Misconfigured
+from airflow_provider_docflow.ledger.breaks import Found
+from airflow_provider_docflow.reconcile.engines.base import Engine
+from airflow_provider_docflow.reconcile.items import Item, Row, items
+from airflow_provider_docflow.reconcile.opening import roll_forward
+from airflow_provider_docflow.reconcile.outcome import Outcome
+from airflow_provider_docflow.reconcile.plan.manual import Decided, text_of
+from airflow_provider_docflow.reconcile.plan.run import Computed, Plan, compute
+from airflow_provider_docflow.reconcile.sources.base import Reading, Source
+from airflow_provider_docflow.reconcile.totals import totals
+
+#: What lives on from run to run.
+LASTING = ("break", "timing", "suggested")
+CHANGES = "open or changed"
+Progress = Callable[[str, Mapping[str, int]], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconciliation:
+    """Two sides and how they are compared.
+
+    :param name: under which its breaks are known from run to run.
+    :param carry_forward: keep open items as candidates until they are cleared.
+    """
+
+    name: str
+    left: Source
+    right: Source
+    plan: Plan
+    carry_forward: bool = False
+
+    def check(self) -> None:
+        """Refuse populations that do not go together.
+
+        :raises Misconfigured: one side is a window and the other is not, and nothing is carried forward.
+        """
+        left, right = self.left.side().population, self.right.side().population
+        if self.carry_forward:
+            return
+        if CHANGES in (left, right):
+            raise Misconfigured(
+                f"{self.name}: a side that tells only changes leaves out what is still open.",
+                field="carry_forward",
+                remedy="Set carry_forward=True.",
+            )
+        if (left == "all") != (right == "all"):
+            raise Misconfigured(
+                f"{self.name}: one side holds {left}, the other {right}: what lies outside the window would"
+                " look missing.",
+                field="population",
+                remedy="Give both sides the same population, or set carry_forward=True.",
+            )
+
+    @property
+    def cut_off(self) -> date | None:
+        """Return the earlier cut-off of the two sides: up to it both are complete."""
+        days = [day for source in (self.left, self.right) if (day := source.last_day())]
+        return min(days) if days else None
+
+
+class Running:
+    """A reconciliation under way; its engine lives until it is left.
+
+    :param ledger: where breaks live; None computes and keeps nothing.
+    :param key: what started the run; the same key again replaces what it has found.
+    """
+
+    def __init__(
+        self,
+        what: Reconciliation,
+        engine: Engine,
+        *,
+        ledger: Any = None,
+        key: str = "",
+        actor: str = "",
+        ledger_conn_id: str = "docflow_ledger",
+        progress: Progress = lambda step, counts: None,
+    ) -> None:
+        self.what, self.engine, self.ledger = what, engine, ledger
+        self.key, self.actor, self.progress = key, actor, progress
+        self.ledger_conn_id = ledger_conn_id
+        self._computed: Computed | None = None
+
+    def __enter__(self) -> Running:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.engine.close()
+
+    def run(self) -> Outcome:
+        """Read, match and record; all that is recorded is recorded at the end, at once.
+
+        :raises DocflowError: a source could not be read to its end, or as the plan wants; nothing is kept.
+        """
+        self.what.check()
+        layout = self.what.plan.layout()
+        before = self._open_items()
+        run = (
+            self.ledger.reconciliations.begin(self.what.name, self.key, actor=self.actor)
+            if self.ledger
+            else None
+        )
+        since = self._last_as_of()
+        for name, source in (("l", self.what.left), ("r", self.what.right)):
+            self._load(name, source, layout.fields, since)
+        self._computed = compute(
+            self.engine,
+            self.what.plan,
+            {"l": self.what.left.side(), "r": self.what.right.side()},
+            cut_off=self.what.cut_off,
+            carried=self._carried(before),
+            decided=self._decided(),
+            progress=self.progress,
+        )
+        return self._conclude(run, before)
+
+    def _begin(self) -> Any:
+        if self.ledger is None:
+            return None
+        return self.ledger.reconciliations.begin(self.what.name, self.key, actor=self.actor)
+
+    @property
+    def computed(self) -> Computed:
+        """Return what the plan came to."""
+        assert self._computed is not None, "it has not run yet"
+        return self._computed
+
+    def items(self, standing: str = "") -> Iterator[Item]:
+        """Yield what does not agree."""
+        return items(self.computed.ground, standing=standing)
+
+    def _load(self, name: str, source: Source, fields: Sequence[str], since: Any) -> None:
+        def told(rows: int) -> None:
+            self.progress(f"reading {source.title()}", {"rows": rows})
+
+        reading = Reading(fields, since=since, progress=told, ledger_conn_id=self.ledger_conn_id)
+        source.load(self.engine, f"raw_{name}", reading)
+
+    def _last_as_of(self) -> Any:
+        last = self.ledger.reconciliations.last(self.what.name) if self.ledger else None
+        return last.as_of if last else None
+
+    def _open_items(self) -> list[Mapping[str, Any]]:
+        if not (self.ledger and self.what.carry_forward):
+            return []
+        found: list[Mapping[str, Any]] = []
+        after = 0
+        while some := self.ledger.breaks.search(self.what.name, after_id=after):
+            found += [one.body for one in some]
+            after = some[-1].id
+        return found
+
+    def _carried(self, before: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+        changes = {"l": self.what.left, "r": self.what.right}
+        return {
+            key: [row for body in before for row in body["left" if key == "l" else "right"]]
+            for key, source in changes.items()
+            if source.population == CHANGES
+        }
+
+    def _decided(self) -> list[Decided]:
+        if not self.ledger:
+            return []
+        return [
+            Decided(one.id, one.kind == "write_off", {"l": one.left, "r": one.right})
+            for one in self.ledger.matchings.confirmed(self.what.name)
+        ]
+
+    def _conclude(self, run: Any, before: Sequence[Mapping[str, Any]]) -> Outcome:
+        plan, computed = self.what.plan, self.computed
+        counts: Counter[str] = Counter()
+        found: list[Found] = []
+        for item in self.items():
+            counts[item.standing] += 1
+            if item.standing == "break":
+                counts[item.kind] += 1
+            if item.standing in LASTING:
+                found.append(as_found(item, plan, computed.ground.layout.identity))
+        counts["breaks"] = counts.pop("break", 0)
+        after = [one.body for one in found]
+        moved = roll_forward(before, after, amount=plan.amount, currency=plan.currency)
+        outcome = Outcome(
+            name=self.what.name,
+            documents={key: one.rows for key, one in computed.counted.items()},
+            after_cut_off={key: one.after_cut_off for key, one in computed.counted.items()},
+            carried=dict(computed.carried),
+            counts=dict(counts),
+            totals=totals(computed.ground),
+            moved=[one.to_json() for one in moved] if self.what.carry_forward else [],
+            populations={"l": self.what.left.population, "r": self.what.right.population},
+            cut_off=self.what.cut_off,
+        )
+        outcome.check()
+        if run is not None:
+            for match_id in computed.changed:
+                self.ledger.matchings.reopen(match_id)
+            outcome.recorded = self.ledger.reconciliations.record(
+                run.id, found, outcome.to_json(), actor=self.actor
+            )
+            outcome.run_id, outcome.as_of = run.id, run.as_of.isoformat()
+        return outcome
+
+
+def as_found(item: Item, plan: Plan, identity: Sequence[str]) -> Found:
+    """Return an item as the ledger keeps it."""
+    body = {"left": [_texts(row) for row in item.left], "right": [_texts(row) for row in item.right]}
+    keys = {side: [[row.get(name) for name in identity] for row in rows] for side, rows in body.items()}
+    effects = {key: amount for key, amount in item.effect(plan.amount, plan.currency).items() if plan.amount}
+    currency, amount = next(iter(effects.items())) if len(effects) == 1 else ("", None)
+    differences = [
+        {"field": one.field, "left": text_of(one.left), "right": text_of(one.right), "off": _off(one.off)}
+        for one in item.differences
+    ]
+    return Found(
+        identity=[keys["left"], keys["right"]],
+        standing=item.standing,
+        kind=item.kind,
+        left_key=_joined(keys["left"]),
+        right_key=_joined(keys["right"]),
+        amount=amount,
+        currency=currency,
+        aged_from=_day(item, plan),
+        body={**body, "differences": differences, "rule": item.rule},
+    )
+
+
+def _day(item: Item, plan: Plan) -> date | None:
+    days = [
+        value
+        for row in (*item.left, *item.right)
+        for name in plan.aged_from
+        if isinstance(value := row.get(name), date)
+    ]
+    return min(days) if days else None
+
+
+def _joined(keys: Sequence[Sequence[str | None]]) -> str:
+    return ", ".join("/".join(part or "" for part in key) for key in keys)
+
+
+def _texts(row: Row) -> dict[str, str | None]:
+    return {name: text_of(value) for name, value in row.items()}
+
+
+def _off(value: Any) -> str | int | None:
+    return value if isinstance(value, int) else text_of(value)
