@@ -82,7 +82,7 @@ def _tell(ledger: Any, site: Site, known: Health, settings: Mapping[str, Any]) -
             try:
                 # One channel after the other, each by itself: what one of them cannot, another can.
                 tell_once(ledger, [channel], said, title=title, occasion=("outage", known.outage))
-            except exc.DocflowError as error:
+            except Exception as error:
                 log.warning("A channel could not tell that %s is down: %s", site.conn_id, error)
     finally:
         for system in opened:
