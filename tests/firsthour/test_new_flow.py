@@ -25,7 +25,7 @@ def new(shell: Shell, folder: Path, name: str, source: object, target: object, *
 
 
 def run_its_tests(folder: Path, home: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    """Run pytest as a user would: another folder, an empty AIRFLOW_HOME, no connection, no settings of ours."""
+    """Run pytest as a user would: another folder, an empty AIRFLOW_HOME, no connections, no settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     home.mkdir()
     return subprocess.run(
