@@ -13,7 +13,7 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -59,16 +59,16 @@ class Blow(threading.Thread):
             self.told = {"error": f"{type(error).__name__}: {error}"}
 
     def _has_written(self) -> bool:
-        return self.cluster.home.has_done(MIGRATED) and "done" in self._standing()
+        return self.cluster.home.has_done(MIGRATED) and "done" in self.standing()
 
-    def _standing(self) -> dict[str, int]:
-        """Return how many writes of orders stand where."""
+    def standing(self) -> dict[str, int]:
+        """Return how many of the stage's writes, each step of each order, stand where."""
         from sqlalchemy import func, select
 
         from airflow_provider_docflow.ledger.models.writes import intent
 
-        mine = (intent.c.purpose == "create", intent.c.actor.startswith(WRITER))
-        query = select(intent.c.status, func.count()).where(*mine).group_by(intent.c.status)
+        mine = intent.c.actor.startswith(WRITER)
+        query = select(intent.c.status, func.count()).where(mine).group_by(intent.c.status)
         return dict(
             self.ledger.database.read(lambda connection: [tuple(r) for r in connection.execute(query)])
         )
@@ -88,7 +88,7 @@ class Blow(threading.Thread):
         worker = at[f"{VOLUME}.{STAGE}"]
         tasks = sorted(task for task, name in at.items() if name == worker)
         killed = self.cluster.home.kill(str(worker))
-        return {"worker": worker, "processes": killed, "tasks": tasks, "orders": self._standing()}
+        return {"worker": worker, "processes": killed, "tasks": tasks, "writes": self.standing()}
 
 
 def _session(pid: int | None) -> int:
@@ -109,6 +109,7 @@ def run(cluster: Cluster, documents: int) -> dict[str, Any]:
     report["killed"] = blow.told
     report["tasks"] = {name: _taken(cluster.home.path / f"{name}.log") for name in WORKERS}
     report["retried"] = _retried(cluster)
+    report["writes"] = blow.standing()
     report["wrong"] += complaints(cluster, report)
     cluster.home.keep_report(report)
     return report
@@ -156,11 +157,15 @@ def show(report: dict[str, Any], cluster: Cluster) -> None:
     killed, progress = report["killed"], Progress()
     if "worker" in killed:
         tasks = ", ".join(killed["tasks"])
-        orders = ", ".join(f"{count} {status}" for status, count in sorted(killed["orders"].items()))
+        then, now = (_counts(found["writes"]) for found in (killed, report))
         progress.say(f"killed {killed['worker']}: {killed['processes']} processes, at work on {tasks}")
-        progress.say(f"orders at that moment: {orders}")
+        progress.say(f"writes of {STAGE} at that moment: {then}; in the end: {now}")
     taken = ", ".join(f"{name} {count}" for name, count in report["tasks"].items())
     progress.say(f"tasks taken: {taken}; tried again: {', '.join(report['retried']) or 'none'}")
+
+
+def _counts(found: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {status}" for status, count in sorted(found.items()))
 
 
 def main() -> int:

@@ -52,8 +52,8 @@ def _orders_written(home: Path) -> int:
     return 0
 
 
-def _of(home: Path) -> list[psutil.Process]:
-    """Return every process that runs from the demo's folder."""
+def running_from(home: Path) -> list[psutil.Process]:
+    """Return every process that runs from a demo's folder."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
@@ -76,7 +76,7 @@ def _killed_while_ordering(home: Path) -> None:
             assert demo.poll() is None and time.monotonic() < deadline, log.read_text()[-4000:]
             time.sleep(0.05)
     finally:
-        for process in [*_of(home), psutil.Process(demo.pid)]:
+        for process in [*running_from(home), psutil.Process(demo.pid)]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(signal.SIGKILL)
         demo.wait()
@@ -126,9 +126,9 @@ def _known(report: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def test_stopping_leaves_no_process(home: Path, report: dict[str, Any]) -> None:
-    assert _of(home), "the pages stay up until somebody stops the demo"
+    assert running_from(home), "the pages stay up until somebody stops the demo"
 
     done = subprocess.run(_command(home, "--stop"), capture_output=True, text=True, check=True)
 
     assert "airflow" in done.stdout and "tryton" in done.stdout
-    assert _of(home) == []
+    assert running_from(home) == []
