@@ -36,7 +36,7 @@ _CODES: Mapping[How, tuple[str, ...]] = MappingProxyType(
         ),
         "readable": ("state.unknown_word", "document.unreadable"),
         "fits": ("override.stale",),
-        "answers": ("system_down", "instance_changed"),
+        "answers": ("system_down", "instance_changed", "quota"),
         "command": ("instance_blocked",),
         "person": (
             "write.found_twice",
@@ -64,4 +64,5 @@ ENDS: Mapping[str, How] = MappingProxyType({code: how for how, codes in _CODES.i
 
 def how_it_ends(code: str, category: str) -> How:
     """Return how an incident ends."""
-    return ENDS.get(code, "person" if category == "control" else "written")
+    end = ENDS.get(code, "written")
+    return "person" if category == "control" and end == "written" else end

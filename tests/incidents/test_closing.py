@@ -14,6 +14,7 @@ from airflow_provider_docflow.ledger.incidents import NewIncident
 from airflow_provider_docflow.ledger.incidents_closing import ENDS, how_it_ends
 from airflow_provider_docflow.locale import catalogue
 from airflow_provider_docflow.sandbox import FaultRule
+from tests.incidents.table import TABLES, written
 from tests.ledger.samples import Clock, pairs, receipt, ref, reserve, use, wanted
 from tests.operators.test_create import run_chain
 from tests.operators.world import ORDERS, World
@@ -202,3 +203,8 @@ def test_every_code_that_is_named_has_a_text_and_one_end() -> None:
     assert how_it_ends("anything.else", "control") == "person"
     assert how_it_ends("anything.else", "data") == "written"
     assert how_it_ends("approval.missing", "control") == "approved"
+
+
+@pytest.mark.parametrize("name", sorted(TABLES))
+def test_the_page_shows_what_the_code_does(name: str) -> None:
+    assert written(name) == TABLES[name](), "run: python -m tests.incidents.table"
