@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from types import TracebackType
 from typing import Any
 
@@ -90,6 +90,7 @@ class Running:
         self.what, self.engine, self.ledger = what, engine, ledger
         self.key, self.actor, self.progress = key, actor, progress
         self.ledger_conn_id = ledger_conn_id
+        self.started = datetime.now(UTC)
         self._computed: Computed | None = None
 
     def __enter__(self) -> Running:
