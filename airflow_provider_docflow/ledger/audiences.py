@@ -1,7 +1,7 @@
 """Audiences: the set of DAGs that touched a document, named by one column of the document itself.
 
-A user sees what a DAG touched that the user may read. Asked of the touches, that question costs a look-up per
-document and touch; the sets are few, so one list of sets answers it for every document of a page or a count.
+A user sees what a DAG touched that the user may read. Asked of the touches, that is a look-up in the largest
+table for each document; the sets are few and small, and the index that orders the documents names them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, Connection, FromClause, false, or_, select, update
+from sqlalchemy import ColumnElement, Connection, FromClause, false, select, update
 
 from airflow_provider_docflow.ledger.base import insert_missing
 from airflow_provider_docflow.ledger.database import chunks
@@ -24,14 +24,20 @@ def seen_by(dag_ids: Collection[str], documents: FromClause = document) -> Colum
     """
     if not dag_ids:
         return false()
-    sets = select(audience.c.audience).where(audience.c.dag_id.in_(sorted(dag_ids)))
-    return documents.c.audience.in_(sets)
+    # Concatenated, so that no database looks up every DAG for every document: a set is read as a whole.
+    dag_id = audience.c.dag_id.concat("")
+    mine = select(audience.c.audience).where(
+        audience.c.audience == documents.c.audience, dag_id.in_(sorted(dag_ids))
+    )
+    return mine.correlate(documents).exists()
 
 
 def widen(connection: Connection, keys: Sequence[str], dag_id: str) -> None:
     """Add a DAG to the audiences of documents, in the transaction that records its touch."""
-    with_it = select(audience.c.audience).where(audience.c.dag_id == dag_id)
-    without = or_(document.c.audience.is_(None), document.c.audience.not_in(with_it))
+    with_it = select(audience.c.audience).where(
+        audience.c.audience == document.c.audience, audience.c.dag_id == dag_id
+    )
+    without = ~with_it.correlate(document).exists()
     for some in chunks(sorted(keys)):
         query = select(document.c.ref_key, document.c.audience)
         query = query.where(document.c.ref_key.in_(some), without).order_by(document.c.ref_key)

@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Literal, get_args
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, false, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, false, func, select
 
 from airflow_provider_docflow.exceptions import InvalidDocument
 from airflow_provider_docflow.ledger.audiences import seen_by
@@ -165,15 +165,37 @@ def page_of(connection: Connection, wanted: Search, *, sort: Sort, offset: int, 
     if len(first) <= COUNTED:
         keys = _sorted(first, falling=falling)[offset : offset + limit]
         return Keys(keys, len(first), True, offset + limit < len(first))
-    query = matching(select(document.c.ref_key), wanted)
-    if document.c[column].nullable:
-        query = query.order_by(document.c[column].is_(None))
-    for one in (document.c[column], document.c.ref_key):
-        query = query.order_by(one.desc() if falling else one.asc())
-    found = list(connection.execute(query.offset(offset).limit(limit + 1)).scalars())
+    found = _ordered(connection, wanted, column, falling, offset, limit + 1)
     if len(found) <= limit and found:
         return Keys(found, offset + len(found), True, False)
     return Keys(found[:limit], max(COUNTED, offset + len(found)), False, len(found) > limit)
+
+
+def _ordered(
+    connection: Connection, wanted: Search, column: str, falling: bool, offset: int, limit: int
+) -> list[str]:
+    """Walk through the index of a column; what is not known comes last in either direction."""
+    by = document.c[column]
+    query = _indexed(matching(select(document.c.ref_key), wanted), column)
+    orders = [one.desc() if falling else one.asc() for one in (by, document.c.ref_key)]
+    if not by.nullable:
+        return list(connection.execute(query.order_by(*orders).offset(offset).limit(limit)).scalars())
+    known = query.where(by.is_not(None)).order_by(*orders).offset(offset).limit(limit)
+    found = list(connection.execute(known).scalars())
+    if len(found) == limit:
+        return found
+    start = 0
+    if offset and not found:
+        count = matching(select(func.count()).select_from(document), wanted).where(by.is_not(None))
+        start = offset - connection.execute(count).scalar_one()
+    rest = query.where(by.is_(None)).order_by(orders[1]).offset(start).limit(limit - len(found))
+    return found + list(connection.execute(rest).scalars())
+
+
+def _indexed(query: Select[Any], column: str) -> Select[Any]:
+    """Have SQLite walk through the index of the order, not through that of a filter that keeps too much."""
+    index = next(one for one in document.indexes if next(iter(one.columns)).name == column)
+    return query.with_hint(document, f"INDEXED BY {index.name}", "sqlite")
 
 
 def _sorted(rows: list[tuple[str, Any]], *, falling: bool) -> list[str]:
