@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_docflow.cli.doctor_connections import same_instance
@@ -14,11 +15,14 @@ from airflow_provider_docflow.cli.reaching import looked_at
 from airflow_provider_docflow.locale import text
 
 if TYPE_CHECKING:
+    from airflow_provider_docflow.core.limits import Quota
     from airflow_provider_docflow.core.site import Site
     from airflow_provider_docflow.hooks.system import System
 
 SKEW_FAILS, SKEW_WARNS = 300.0, 30.0
 """Five minutes is what signed requests and tokens commonly bear."""
+
+NEARLY_USED = 0.8
 
 
 class Dates:
@@ -111,8 +115,28 @@ def guarantees(site: Site) -> Iterator[Finding]:
 
 
 def _limits(site: Site, ledger_conn_id: str) -> Iterator[Finding]:
-    limits = site.profile.limits
+    """Yield each limit and quota, with the use that all processes together have made of it."""
+    from airflow_provider_docflow.core.limits import limits_of, quotas_of
+
+    limits = limits_of(site)
+    quotas = {one.name: one for one in quotas_of(limits)}
     if not limits:
         yield ok("limits", "none declared")
     for limit in limits:
-        yield ok(f"limit {limit.name}", f"{limit.count} calls in {limit.seconds:g} s")
+        if limit.name in quotas:
+            yield from tried(f"quota {limit.name}", partial(_quota, site, quotas[limit.name], ledger_conn_id))
+        else:
+            yield ok(f"limit {limit.name}", f"{limit.count} calls in {limit.seconds:g} s")
+
+
+def _quota(site: Site, quota: Quota, ledger_conn_id: str) -> Finding:
+    from airflow_provider_docflow.hooks.ledger import ledger_of
+
+    check = f"quota {quota.name}"
+    (use,) = ledger_of(ledger_conn_id).budgets.quota_uses(site.instance, [quota], site.time_zone)
+    told = f"{use.used} of {quota.count} calls used in {use.period}"
+    if use.used >= quota.count:
+        return fail(check, told, "Documents wait for the next period; or buy a larger quota.")
+    if use.used >= NEARLY_USED * quota.count:
+        return warn(check, told, "Poll less often, or buy a larger quota.")
+    return ok(check, told)

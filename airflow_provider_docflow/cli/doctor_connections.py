@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_docflow import exceptions as exc
@@ -25,7 +26,7 @@ def brief_findings(ledger_conn_id: str) -> Iterator[Finding]:
     if not conn_ids:
         yield warn("connections", "none", "Create a connection whose type begins with docflow:.")
     for conn_id in conn_ids:
-        yield from tried(f"connection {conn_id}", lambda conn_id=conn_id: _brief(conn_id, ledger_conn_id))  # type: ignore[misc]
+        yield from tried(f"connection {conn_id}", partial(_brief, conn_id, ledger_conn_id))
 
 
 def connection_ids(ledger_conn_id: str) -> list[str]:

@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from airflow_provider_docflow.hooks.ledger import ledger_of
 from airflow_provider_docflow.sandbox import FaultRule
 from tests.firsthour.conftest import Place, Shell
 
@@ -158,6 +160,21 @@ def test_a_missing_right_and_a_wrong_clock_are_seen(place: Place, shell: Shell, 
         assert found["supplier_invoice: list"]["level"] == "fail"
         assert found["purchase_order: list"]["level"] == "ok"
     assert found["clock"]["found"] == "900 s ahead of this machine" or "899" in found["clock"]["found"]
+
+
+def test_a_quota_is_told_with_the_use_that_all_have_made_of_it(place: Place, shell: Shell) -> None:
+    place.oa(calls_per_month=100)
+    ledger, zone, used = ledger_of(), ZoneInfo("Asia/Shanghai"), 0
+
+    def quota() -> dict[str, Any]:
+        return findings(shell, "oa")["quota calls_per_month"]
+
+    for upto, level in ((79, "ok"), (80, "warn"), (100, "fail")):
+        spend = {"quota_calls": 100, "period": "month", "zone": zone}
+        ledger.budgets.spend("dingsandboxcorp", "calls_per_month", upto - used, **spend)
+        used = upto
+        found = quota()
+        assert (found["level"], found["found"].startswith(f"{upto} of 100 calls used")) == (level, True)
 
 
 @pytest.mark.parametrize("conn_id", ["nowhere", "docflow_ledger"])

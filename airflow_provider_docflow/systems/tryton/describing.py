@@ -13,9 +13,9 @@ from airflow_provider_docflow.systems.tryton.wire import rows, rpc
 
 KNOWN_MODULES = frozenset(
     {
-        *("account", "account_invoice", "account_payment", "account_product", "company", "country"),
-        *("currency", "ir", "party", "product", "purchase", "purchase_request", "purchase_requisition"),
-        *("res", "sale", "stock"),
+        *("account", "account_invoice", "account_invoice_stock", "account_payment", "account_product"),
+        *("company", "country", "currency", "ir", "party", "product", "purchase", "purchase_request"),
+        *("purchase_requisition", "res", "sale", "stock"),
     }
 )
 """Modules that the profile was written and tested with; what another one adds counts as custom."""
