@@ -19,6 +19,7 @@ from airflow_provider_docflow.ledger.models.reconciling import finding, finding_
 #: A break that was closed may come up again; the others are what a run finds open.
 STATUSES = ("open", "explained", "repairing", "closed")
 LIVE = ("open", "explained", "repairing")
+_LIGHT = (finding.c.id, finding.c.digest, finding.c.status)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +103,7 @@ class Breaks(Store):
         fresh = [row for key, row in rows.items() if key not in known]
         for some in chunks(fresh):
             connection.execute(insert(finding), some)
-        ids = self._known(connection, name, [row["digest"] for row in fresh])
+        ids = self._of(connection, [row["digest"] for row in fresh])
         events += [self._event(row["id"], "found", actor, "", now) for row in ids.values()]
         again = [row for key, row in known.items() if key in rows and row["status"] == "closed"]
         events += [self._event(row["id"], "again", actor, "", now) for row in again]
@@ -119,13 +120,16 @@ class Breaks(Store):
 
     def _known(self, connection: Connection, name: str, digests: Sequence[str]) -> dict[str, RowMapping]:
         """Return the live breaks of a reconciliation, and those of these digests."""
-        columns = (finding.c.id, finding.c.digest, finding.c.status)
-        live = select(*columns).where(finding.c.name == name, finding.c.status.in_(LIVE))
+        live = select(*_LIGHT).where(finding.c.name == name, finding.c.status.in_(LIVE))
         known = {row["digest"]: row for row in connection.execute(live).mappings()}
+        return known | self._of(connection, digests)
+
+    def _of(self, connection: Connection, digests: Sequence[str]) -> dict[str, RowMapping]:
+        found: dict[str, RowMapping] = {}
         for some in chunks(digests):
-            query = select(*columns).where(finding.c.digest.in_(some))
-            known.update({row["digest"]: row for row in connection.execute(query).mappings()})
-        return known
+            query = select(*_LIGHT).where(finding.c.digest.in_(some))
+            found.update({row["digest"]: row for row in connection.execute(query).mappings()})
+        return found
 
     def _refresh(self, connection: Connection, known: RowMapping, row: Mapping[str, Any]) -> None:
         names = ("standing", "kind", "amount", "currency", "aged_from", "last_run", "last_seen", "body")
