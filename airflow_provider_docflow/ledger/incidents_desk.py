@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -77,18 +77,18 @@ class Desk(Store):
         *,
         actor: str,
         reason: str,
-        may: Callable[[Incident], bool] = lambda one: True,
+        only: Collection[int] | None = None,
         limit: int = LARGEST_GROUP,
     ) -> GroupRetry:
         """Let everything continue that has the same root cause; each incident is a transaction of its own.
 
-        :param may: whether the caller may act on an incident; the others stay as they are.
+        :param only: the incidents that the caller may act on; the others stay as they are.
         :raises NotFound: nothing is open in this group that the caller may act on.
         :raises Rejected: only another command settles this group.
         :raises InvalidDocument: as :meth:`retry`.
         """
         actor, reason = said(actor, reason)
-        mine = self._of_group(group_key, may, limit)
+        mine = self._of_group(group_key, only, limit)
         if not mine:
             raise NotFound("nothing is open in this group.", field="group_key")
         retried = []
@@ -100,16 +100,11 @@ class Desk(Store):
                 continue
         return GroupRetry(retried, self.ledger.incidents.groups().get(group_key, 0))
 
-    def _of_group(self, group_key: str, may: Callable[[Incident], bool], limit: int) -> list[Incident]:
-        mine: list[Incident] = []
-        after = 0
-        while len(mine) < limit:
-            page = self.ledger.incidents.search(group_key=group_key, after_id=after, limit=500)
-            if not page:
-                break
-            mine += [one for one in page if may(one)]
-            after = page[-1].id
-        return mine[:limit]
+    def _of_group(self, group_key: str, only: Collection[int] | None, limit: int) -> list[Incident]:
+        if only is None:
+            return self.ledger.incidents.search(group_key=group_key, limit=limit)
+        found = [self.ledger.incidents.get(number) for number in sorted(only)[:limit]]
+        return [one for one in found if (one.status, one.group_key) == ("open", group_key)]
 
     def assign(
         self, incident_id: int, *, assignee: str, actor: str, reason: str, tx: Connection | None = None

@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from airflow_provider_docflow.document import DocumentRef
     from airflow_provider_docflow.ledger.documents import Touch
     from airflow_provider_docflow.ledger.incidents import Incident
+    from airflow_provider_docflow.ledger.search_incidents import Seen
 
 LARGEST_GROUP = 200
+PAGE = 500
+FARTHEST = 10_000
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, max_length=255)]
 
@@ -94,16 +97,12 @@ def close(incident_id: int, body: Body, reader: Reader, ledger: OpenLedger) -> J
 @router.post("/incident-groups/retry")
 def retry_group(body: Group, reader: Reader, ledger: OpenLedger, session: SessionDep) -> Json:
     """Let everything of a root cause continue that the user may act on, up to a limit at a time."""
-    mine = _Mine(ledger, reader)
+    group = _Group(ledger, reader, body.group_key)
     done = ledger.desk.retry_group(
-        body.group_key, actor=who(reader), reason=body.reason, may=mine, limit=LARGEST_GROUP
+        body.group_key, actor=who(reader), reason=body.reason, only=group.mine(LARGEST_GROUP)
     )
     tasks = _rerun(ledger, reader, done.retried, session)
-    return {
-        "retried": [one.id for one in done.retried],
-        "left": mine.still_open(body.group_key),
-        "tasks": tasks,
-    }
+    return {"retried": [one.id for one in done.retried], "left": group.open(), "tasks": tasks}
 
 
 @router.post("/documents/{key}/override")
@@ -157,31 +156,45 @@ def _allow(allowed: bool) -> None:
         )
 
 
-class _Mine:
-    """Whether the user may act on an incident; each document is asked for once."""
+class _Group:
+    """What the user sees of a root cause, and may act on."""
 
-    def __init__(self, ledger: Any, reader: Permissions) -> None:
+    def __init__(self, ledger: Any, reader: Permissions, group_key: str) -> None:
         from airflow_provider_docflow.ledger.search_incidents import SeenIncidents
 
-        self.ledger, self.reader, self.seen = ledger, reader, SeenIncidents(ledger)
-        self._known: dict[str | None, bool] = {}
+        self.ledger, self.reader, self.group_key = ledger, reader, group_key
+        self.seen = SeenIncidents(ledger)
 
-    def __call__(self, one: Incident) -> bool:
-        try:
-            key = self.seen.get(one.id, sight_of(self.reader)).document_key
-        except exc.NotFound:
-            return False
-        if key not in self._known:
-            self._known[key] = (
-                may_act_without_document(self.reader)
-                if key is None
-                else may_act(self.reader, self.ledger.desk.dag_ids(key))
-            )
-        return self._known[key]
+    def mine(self, limit: int) -> list[int]:
+        """Return the open incidents that the user may act on, the latest first."""
+        found: list[int] = []
+        offset = 0
+        while len(found) < limit:
+            page, total = self._page(offset, PAGE)
+            found += self._allowed(page)
+            offset += PAGE
+            if offset >= min(total, FARTHEST):
+                break
+        return found[:limit]
 
-    def still_open(self, group_key: str) -> int:
-        """Return how many of a group are open that the user sees."""
-        return self.seen.page(sight_of(self.reader), limit=1, status="open", group_key=group_key)[1]
+    def open(self) -> int:
+        """Return how many are open that the user sees."""
+        return self._page(0, 1)[1]
+
+    def _page(self, offset: int, limit: int) -> tuple[list[Seen], int]:
+        return self.seen.page(
+            sight_of(self.reader), status="open", group_key=self.group_key, offset=offset, limit=limit
+        )
+
+    def _allowed(self, page: Sequence[Seen]) -> list[int]:
+        from airflow_provider_docflow.ledger.search_chain import Chains
+
+        keys = sorted({one.document_key for one in page if one.document_key is not None})
+        dags = Chains(self.ledger).dags_of(keys, self.reader.dag_ids)
+        allowed: dict[str | None, bool] = {key: may_act(self.reader, dags[key]) for key in keys}
+        if len(keys) < len(page):
+            allowed[None] = may_act_without_document(self.reader)
+        return [one.row["id"] for one in page if allowed[one.document_key]]
 
 
 def _rerun(ledger: Any, reader: Permissions, retried: Sequence[Incident], session: Any) -> list[Json]:

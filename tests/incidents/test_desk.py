@@ -62,16 +62,14 @@ def test_two_people_at_once_decide_once(ledger: Ledger) -> None:
 def test_a_group_continues_as_far_as_it_is_the_callers(ledger: Ledger) -> None:
     pairs = [held(ledger, f"PR-{number}") for number in range(5)]
     mine = {incident for _, incident in pairs[:3]}
-    done = ledger.desk.retry_group(
-        "erp-1|rule|", actor="alice", reason="rule lifted", may=lambda one: one.id in mine
-    )
+    done = ledger.desk.retry_group("erp-1|rule|", actor="alice", reason="rule lifted", only=mine)
     assert {one.id for one in done.retried} == mine
     assert done.left == 2
     assert [ledger.intents.by_id(intent).status for intent, _ in pairs] == ["reserved"] * 3 + ["held"] * 2
     rest = ledger.desk.retry_group("erp-1|rule|", actor="alice", reason="rest", limit=1)
     assert (len(rest.retried), rest.left) == (1, 1)
     with pytest.raises(exc.NotFound):
-        ledger.desk.retry_group("erp-1|rule|", actor="alice", reason="x", may=lambda one: False)
+        ledger.desk.retry_group("erp-1|rule|", actor="alice", reason="x", only=[])
     with pytest.raises(exc.NotFound):
         ledger.desk.retry_group("nothing", actor="alice", reason="x")
 
