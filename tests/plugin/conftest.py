@@ -18,6 +18,7 @@ from tests.rigs import airflow_home
 USERS = {
     "one": "viewer",
     "both": "viewer",
+    "clerk": "user",
     "user": "user",
     "op": "op",
     "admin": "admin",

@@ -8,7 +8,11 @@ from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleA
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 
 #: Users who are not named here see every DAG.
-READABLE: dict[str, frozenset[str]] = {"one": frozenset({"flow_1"}), "nobody": frozenset()}
+READABLE: dict[str, frozenset[str]] = {
+    "one": frozenset({"flow_1"}),
+    "clerk": frozenset({"flow_1"}),
+    "nobody": frozenset(),
+}
 
 
 class RestrictingAuthManager(SimpleAuthManager):

@@ -12,10 +12,10 @@ from tests.plugin.stories import Stories
 
 Browsers = Callable[[str], TestClient]
 PREFIX = f"/docflow{API}"
-LOGINS = ("one", "both", "user", "op", "admin")
+LOGINS = ("one", "clerk", "both", "user", "op", "admin")
 EVERYBODY = dict.fromkeys(LOGINS, 200)
-READERS_OF_BOTH = EVERYBODY | {"one": 404}
-OPERATORS = {"one": 404, "both": 404, "user": 404, "op": 200, "admin": 200}
+READERS_OF_BOTH = EVERYBODY | {"one": 404, "clerk": 404}
+OPERATORS = dict.fromkeys(LOGINS, 404) | {"op": 200, "admin": 200}
 
 #: Route, what is filled in, and the answer for each user.
 GETS: list[tuple[str, str, dict[str, int]]] = [
