@@ -61,6 +61,14 @@ _CONFIG: dict[str, Any] = {
                 "example": None,
                 "default": "",
             },
+            "mode": {
+                "description": "live, or shadow: every task reads, maps, checks and reports what it "
+                "would write, and writes nothing to any system.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "shadow",
+                "default": "live",
+            },
             "language": {
                 "description": "Language of the texts that business users read: en or zh.",
                 "version_added": "0.1.0",

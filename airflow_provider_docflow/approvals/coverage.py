@@ -30,10 +30,13 @@ DEEPEST = 12
 
 
 class Coverage:
-    """Answers from the ledger alone; a task's state in Airflow is never evidence."""
+    """Answers from the ledger alone; a task's state in Airflow is never evidence.
 
-    def __init__(self, ledger: Any) -> None:
-        self.ledger = ledger
+    :param records: whether a decision that a change has voided is recorded as such.
+    """
+
+    def __init__(self, ledger: Any, *, records: bool = True) -> None:
+        self.ledger, self.records = ledger, records
 
     def require(self, reading: Reading) -> None:
         """Refuse what no valid decision covers.
@@ -75,7 +78,7 @@ class Coverage:
 
     def _approved_content(self, ref: DocumentRef, hashed: str) -> Document | None:
         """Return the document as it stood when it was decided upon."""
-        kept = [one for one in self.ledger.snapshots.of(ref) if one.material_hash == hashed]
+        kept = [one for one in self.ledger.snapshots.of(ref) if one.material_hash == hashed and one.body]
         return document_from_json(kept[-1].body) if kept else None
 
     def _origin(self, ref: DocumentRef) -> Any:
@@ -93,8 +96,9 @@ class Coverage:
             before = self._approved_content(ref, decided.material_hash)
             # The cause before its consequence: a changed line also changes the total.
             changed = sorted(differences(before, document), key=lambda one: not one.line_id) if before else []
-            told = [difference.to_json() for difference in changed]
-            self.ledger.decisions.void_if_changed(ref, seen, told)
+            if self.records:
+                told = [difference.to_json() for difference in changed]
+                self.ledger.decisions.void_if_changed(ref, seen, told)
         what = "; ".join(str(difference) for difference in changed[:5]) or "its material fields"
         raise _refusal(
             ref,
@@ -128,9 +132,11 @@ class Coverage:
 
     def register_capacity(self, reading: Reading) -> None:
         """Limit what may be used of the document's lines to what they say now, once it is covered."""
-        document = reading.document
-        if document is None:
-            return
+        if reading.document is not None:
+            self.ledger.links.set_capacity(reading.ref, self.capacity(reading.document))
+
+    def capacity(self, document: Document) -> list[LineCapacity]:
+        """Return what may be used of a document's lines as they read."""
         lines = [
             LineCapacity(line.line_id, abs(line.quantity), abs(line.line_extension_amount or Decimal(0)))
             for line in document.totalled().lines
@@ -138,11 +144,11 @@ class Coverage:
         total = document.totalled().payable_amount
         if total is not None:
             lines.append(LineCapacity(WHOLE, None, abs(total)))
-        self.ledger.links.set_capacity(reading.ref, lines)
+        return lines
 
     def remember(self, readings: Sequence[Reading]) -> None:
         """Keep in the ledger's index what was read."""
-        self.ledger.documents.upsert([entry_of(reading) for reading in readings])
+        self.ledger.documents.upsert([entry_of(one) for one in readings if not one.ref.is_shadow])
 
 
 def entry_of(reading: Reading) -> DocumentEntry:

@@ -9,6 +9,7 @@ from airflow.cli.cli_config import Arg, GroupCommand
 from airflow_provider_docflow.cli.arguments import CONN, JSON, NUMBER, REASON, command, option
 from airflow_provider_docflow.cli.deciding import DECIDING
 from airflow_provider_docflow.cli.first_hour import FILL, FIRST_HOUR
+from airflow_provider_docflow.cli.shadows import SHADOW
 
 _ROUTE: Sequence[Arg] = (
     option("source-conn", "connection of the source system", required=True),
@@ -48,6 +49,7 @@ COMMANDS = (
         REASON,
     ),
     *FIRST_HOUR,
+    *SHADOW,
     command(
         "health",
         "which systems are down or recovering, and how many tasks wait for them",

@@ -73,7 +73,8 @@ def shadowed(profile: SystemProfile) -> SystemProfile:
         profile,
         documents={name: _documents(kind) for name, kind in profile.documents.items()},
         instance=_declared(profile.instance),
-        login=_declared(profile.login) if profile.login else None,
+        login=_if_any(profile.login),
+        clock=_if_any(profile.clock),
         lookups={name: _declared(lookup) for name, lookup in profile.lookups.items()},
     )
 
@@ -88,8 +89,10 @@ def _documents(kind: DocumentProfile) -> DocumentProfile:
     return replace(
         kind,
         read=_declared(kind.read),
-        search=_declared(kind.search) if kind.search else None,
-        changes=_declared(kind.changes) if kind.changes else None,
+        search=_if_any(kind.search),
+        changes=_if_any(kind.changes),
+        describe=_if_any(kind.describe),
+        permissions=_if_any(kind.permissions),
         create=_without_run(kind.create) if kind.create else None,
         amend=_without_run(kind.amend) if kind.amend else None,
         actions={name: _without_run(write) for name, write in kind.actions.items()},
@@ -103,8 +106,12 @@ def _declared(slot: Callable[..., Exchange[Any]]) -> Callable[..., Exchange[Any]
     return declared
 
 
+def _if_any(slot: Callable[..., Exchange[Any]] | None) -> Callable[..., Exchange[Any]] | None:
+    return _declared(slot) if slot else None
+
+
 def _without_run(write: Write) -> Write:
-    return replace(write, run=_stopped, find=_declared(write.find) if write.find else None)
+    return replace(write, run=_stopped, find=_if_any(write.find))
 
 
 def _stopped(site: Site, items: Any) -> Exchange[Any]:

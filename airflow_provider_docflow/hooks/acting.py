@@ -53,7 +53,7 @@ class Actor:
             if numbers:
                 wanted.append((handle, {"links": numbers}, _digest(numbers)))
             else:
-                idle.append(Outcome(status="existing", source=_name(handle.ref), handle=handle))
+                idle.append(Outcome(status="existing", source=name_of(handle.ref), handle=handle))
         return [*self._write(wanted, WRITE_BACK, requires_approval=False), *idle]
 
     def _descendants(
@@ -62,11 +62,11 @@ class Actor:
         found: dict[tuple[Any, ...], list[dict[str, str]]] = {}
         wanted = {handle.ref.identity: handle for handle in links}
         for handle in documents:
-            family = _below(handle.ref, self.ledger.links.chain(handle.ref))
+            family = self._family(handle.ref, links)
             found[handle.ref.identity] = [
                 {
                     "document_type": str(link.ref.document_type),
-                    "number": _name(link.ref),
+                    "number": name_of(link.ref),
                     "instance": link.ref.instance,
                     "system": self.system_of(link.conn_id).site.profile.title,
                 }
@@ -74,6 +74,10 @@ class Actor:
                 if identity in family
             ]
         return found
+
+    def _family(self, ref: DocumentRef, links: Sequence[Handle]) -> set[tuple[Any, ...]]:
+        """Return what descends from a document."""
+        return below(ref, self.ledger.links.chain(ref))
 
     def _write(
         self,
@@ -93,7 +97,7 @@ class Actor:
             go = [position for position in positions if wanted[position][0].ref.identity not in refusals]
             for position in set(positions) - set(go):
                 handle = wanted[position][0]
-                outcomes[position] = failed(_name(handle.ref), refusals[handle.ref.identity], handle=handle)
+                outcomes[position] = failed(name_of(handle.ref), refusals[handle.ref.identity], handle=handle)
             requests = [self._request(*wanted[position], action) for position in go]
             results = system.writer().write(requests)
             settle(self.ledger, results, self.actor)
@@ -133,12 +137,12 @@ class Actor:
             content_hash=_digest([action, arguments]),
             ref=ref,
             arguments=arguments,
-            reference=_name(ref),
+            reference=name_of(ref),
             actor=self.actor,
         )
 
     def _outcome(self, system: System, handle: Handle, result: WriteOutcome) -> Outcome:
-        name = _name(handle.ref)
+        name = name_of(handle.ref)
         if result.error is not None:
             return failed(name, result.error, handle=handle)
         assert result.receipt is not None
@@ -148,7 +152,7 @@ class Actor:
         return Outcome(status=status, source=name, handle=kept, url=link_of(system, ref))
 
 
-def _below(ref: DocumentRef, chain: Sequence[Any]) -> set[tuple[Any, ...]]:
+def below(ref: DocumentRef, chain: Sequence[Any]) -> set[tuple[Any, ...]]:
     """Return the documents that descend from ``ref`` in a chain of links."""
     children: dict[tuple[Any, ...], set[tuple[Any, ...]]] = {}
     for link in chain:
@@ -169,5 +173,6 @@ def _digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def _name(ref: DocumentRef) -> str:
+def name_of(ref: DocumentRef) -> str:
+    """Return a document's number, or its id where it has none."""
     return ref.number or ref.internal_id

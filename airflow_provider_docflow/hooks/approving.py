@@ -63,10 +63,13 @@ class Approver:
                 found = self._observed(system, handles[position], reading, rules, subject)
                 outcomes[position] = found[0]
                 decided.extend(found[1:])
-        Recorder(self.ledger).record(decided)
+        self._record(decided)
         judged = [handles[position].ref for position, one in outcomes.items() if one.status != "failed"]
         self.ledger.incidents.close_codes(READABLE, actor=self.actor, reason="it can be judged", refs=judged)
         return [outcomes[position] for position in range(len(handles))]
+
+    def _record(self, decided: Sequence[Decided]) -> None:
+        Recorder(self.ledger).record(decided)
 
     def _observed(
         self,
@@ -108,8 +111,11 @@ class Approver:
             code="state.unknown_word",
             remedy="Add the word to the system's profile or settings.",
         )
-        error.incident = Troubles(self.ledger, system.site).source_refused(reading.ref, error, self.actor)
+        self._open(system, reading, error)
         return error
+
+    def _open(self, system: System, reading: Reading, error: exc.DocflowError) -> None:
+        error.incident = Troubles(self.ledger, system.site).source_refused(reading.ref, error, self.actor)
 
     def request(
         self,
@@ -128,8 +134,10 @@ class Approver:
             on_change="supersede",
             requires_approval=False,
         )
-        creator = Creator(self.ledger, self.system_of, self.system_of(conn_id), creation, actor=self.actor)
-        return creator.create(handles)
+        return self._creator(conn_id, creation).create(handles)
+
+    def _creator(self, conn_id: str, creation: Creation) -> Creator:
+        return Creator(self.ledger, self.system_of, self.system_of(conn_id), creation, actor=self.actor)
 
 
 def _unreadable(reading: Reading) -> exc.InvalidDocument | None:

@@ -43,7 +43,7 @@ class Creation:
 
 
 @dataclass
-class _Part:
+class Part:
     """One part on its way: planned, written, taken through the stages."""
 
     plan: Plan
@@ -55,6 +55,8 @@ class _Part:
 
 class Creator:
     """Creates documents in one target system."""
+
+    records = True
 
     def __init__(
         self,
@@ -82,7 +84,7 @@ class Creator:
             compile_expression(self.creation.where)
         stages = self._stages()
         outcomes: list[Outcome] = []
-        parts: list[_Part] = []
+        parts: list[Part] = []
         for handle, reading in zip(sources, self._read(sources), strict=True):
             try:
                 parts.extend(self._planned(reading))
@@ -116,11 +118,12 @@ class Creator:
             groups.setdefault((handle.conn_id, str(handle.ref.document_type)), []).append(position)
         for (conn_id, _), positions in groups.items():
             refs = [sources[position].ref for position in positions]
-            readings = with_overrides(self.ledger, self.system_of(conn_id).read(refs), actor=self.actor)
+            shown = self.system_of(conn_id).read(refs)
+            readings = with_overrides(self.ledger, shown, actor=self.actor, records=self.records)
             found.update(zip(positions, readings, strict=True))
         return [found[position] for position in range(len(sources))]
 
-    def _planned(self, reading: Reading | exc.DocflowError) -> list[_Part]:
+    def _planned(self, reading: Reading | exc.DocflowError) -> list[Part]:
         if isinstance(reading, exc.DocflowError):
             raise reading
         where = self.creation.where
@@ -135,23 +138,29 @@ class Creator:
                 code="source.not_alive",
                 remedy="Nothing is created from it; restore the source if that is wrong.",
             )
-        if self.creation.requires_approval:
-            self.coverage.require(reading)
+        self._cover(reading)
         plans = plans_for(
             reading,
             self.creation.document_type,
             mapping=self.creation.mapping,
             split_by=self.creation.split_by,
         )
-        self.coverage.register_capacity(reading)
+        self._limit(reading)
         instance = self.target.site.instance
         requests = [plan.request(instance, actor=self.actor) for plan in plans]
         requests = self._as_first_written(reading.ref, requests)
         generations = self.ledger.intents.latest_generation([request.key for request in requests])
         return [
-            _Part(plan, replace(request, key=request.key.with_generation(generation)))
+            Part(plan, replace(request, key=request.key.with_generation(generation)))
             for plan, request, generation in zip(plans, requests, generations, strict=True)
         ]
+
+    def _cover(self, reading: Reading) -> None:
+        if self.creation.requires_approval:
+            self.coverage.require(reading)
+
+    def _limit(self, reading: Reading) -> None:
+        self.coverage.register_capacity(reading)
 
     def _as_first_written(self, ref: DocumentRef, requests: list[WriteRequest]) -> list[WriteRequest]:
         """Keep the key of what was written before its source had a number: a draft gets one later."""
@@ -174,7 +183,7 @@ class Creator:
         error.document = error.document or handle.ref.number
         return failed(handle.ref.number or handle.ref.internal_id, error, handle=handle)
 
-    def _write(self, parts: Sequence[_Part]) -> None:
+    def _write(self, parts: Sequence[Part]) -> None:
         for part, result in zip(parts, self.writer.write([part.request for part in parts]), strict=True):
             if result.status == "changed":
                 self._changed(part, result)
@@ -183,7 +192,7 @@ class Creator:
                 part.status = result.status
         self._settle([part for part in parts if part.error is None])
 
-    def _settle(self, good: Sequence[_Part]) -> None:
+    def _settle(self, good: Sequence[Part]) -> None:
         """Close what earlier runs opened about these documents: its cause is gone."""
         refs = list(dict.fromkeys(part.plan.source.ref for part in good))
         incidents = self.ledger.incidents
@@ -194,7 +203,7 @@ class Creator:
         settle(self.ledger, [result for _, result in results], self.actor)
         settle_sources(self.ledger, results, self.actor)
 
-    def _changed(self, part: _Part, result: WriteOutcome) -> None:
+    def _changed(self, part: Part, result: WriteOutcome) -> None:
         """The key is written already, with another content."""
         if result.receipt is None:
             part.error = self.writer.troubles.changed(part.request, None, result.intent_id)
@@ -207,7 +216,7 @@ class Creator:
         else:
             part.error = self.writer.troubles.changed(part.request, result.receipt, result.intent_id)
 
-    def _act(self, action: str, parts: Sequence[_Part]) -> None:
+    def _act(self, action: str, parts: Sequence[Part]) -> None:
         """Take the documents one stage further, each once."""
         requests = []
         for part in parts:
@@ -221,11 +230,11 @@ class Creator:
             elif done.receipt is not None and part.result is not None:
                 part.result = replace(part.result, receipt=done.receipt, reading=done.reading)
 
-    def _index(self, parts: Sequence[_Part]) -> None:
+    def _index(self, parts: Sequence[Part]) -> None:
         good = [part.result for part in parts if part.error is None and part.result is not None]
         self.coverage.remember([result.reading for result in good if result.reading is not None])
 
-    def _outcome(self, part: _Part) -> Outcome:
+    def _outcome(self, part: Part) -> Outcome:
         source = part.plan.source.ref
         name = source.number or source.internal_id
         if part.error is not None:

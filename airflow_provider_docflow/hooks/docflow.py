@@ -15,6 +15,8 @@ from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.hooks.connections import site_of
 from airflow_provider_docflow.hooks.doors import AsyncDoor, Door
 from airflow_provider_docflow.hooks.ledger import DEFAULT_CONN_ID, ledger_of
+from airflow_provider_docflow.hooks.modes import shadow_everywhere
+from airflow_provider_docflow.hooks.shadow import ShadowSystem
 from airflow_provider_docflow.hooks.system import System
 from airflow_provider_docflow.hooks.tokens import LedgerTokens
 
@@ -31,6 +33,7 @@ class DocflowHook(BaseHook):
     :param profile: the product's profile where the connection cannot name it.
     :param ledger_conn_id: where the ledger is.
     :param owner: who holds the leases of writes, as text for people.
+    :param shadow: let nothing out that is not declared a read; ``[docflow] mode = shadow`` does so for all.
     """
 
     conn_name_attr = "docflow_conn_id"
@@ -45,8 +48,10 @@ class DocflowHook(BaseHook):
         profile: SystemProfile | None = None,
         ledger_conn_id: str = DEFAULT_CONN_ID,
         owner: str = "docflow",
+        shadow: bool = False,
     ) -> None:
         super().__init__()
+        self.shadow = shadow
         self.docflow_conn_id, self.profile = docflow_conn_id, profile
         self.ledger_conn_id, self.owner = ledger_conn_id, owner
 
@@ -62,7 +67,7 @@ class DocflowHook(BaseHook):
     def system(self) -> System:
         """The connected system, with the ledger behind it."""
         site = site_of(self.get_connection(self.docflow_conn_id), self.profile)
-        return system_for(site, self.ledger, owner=self.owner)
+        return system_for(site, self.ledger, owner=self.owner, shadow=self.shadow)
 
     def get_conn(self) -> Door:
         """Return the sync door."""
@@ -115,8 +120,11 @@ class DocflowHook(BaseHook):
         return True, f"{site.profile.title} answers as {instance}."
 
 
-def system_for(site: Site, ledger: Any, *, owner: str = "docflow") -> System:
-    """Return the connected system of a site, with the SQL runner that the site's connection names."""
+def system_for(site: Site, ledger: Any, *, owner: str = "docflow", shadow: bool = False) -> System:
+    """Return the connected system of a site, with the SQL runner that the site's connection names.
+
+    :param shadow: to read only; so is every system of a deployment that runs in shadow.
+    """
     sql_conn_id = site.settings.get("sql_conn_id")
     runner = None
     if sql_conn_id:
@@ -124,4 +132,5 @@ def system_for(site: Site, ledger: Any, *, owner: str = "docflow") -> System:
 
         runner = sql_runner(str(sql_conn_id))
     tokens = LedgerTokens(ledger) if ledger is not None else None
-    return System(site, ledger=ledger, tokens=tokens, sql=runner, owner=owner)
+    kind = ShadowSystem if shadow or shadow_everywhere() else System
+    return kind(site, ledger=ledger, tokens=tokens, sql=runner, owner=owner)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.approvals.coverage import Coverage
@@ -14,6 +14,12 @@ from airflow_provider_docflow.hooks.creating import Creation, Creator, OnChange,
 from airflow_provider_docflow.hooks.handles import Handle, Outcome, failed, summary
 from airflow_provider_docflow.hooks.overriding import with_overrides
 from airflow_provider_docflow.hooks.system import System
+from airflow_provider_docflow.ledger.cursors import Cursor
+
+if TYPE_CHECKING:
+    from airflow_provider_docflow.hooks.approving import Approver
+    from airflow_provider_docflow.hooks.messengers import Messenger
+    from airflow_provider_docflow.hooks.wording import Wording
 
 
 class Flow:
@@ -23,6 +29,10 @@ class Flow:
     :param actor: who acts, as text for the audit: DAG, run and task, or a person.
     :ivar in_hand: documents that the work is about, as far as they are known.
     """
+
+    in_shadow = False
+    emits = True
+    """Whether documents may start the runs of other flows."""
 
     def __init__(self, ledger: Any, system_of: Callable[[str], System], *, actor: str) -> None:
         self.ledger, self.system_of, self.actor = ledger, system_of, actor
@@ -58,13 +68,21 @@ class Flow:
         return [outcome for outcome in self.told(source) if outcome.good and outcome.handle is not None]
 
     def told(self, output: Mapping[str, Any]) -> list[Outcome]:
-        """Return every outcome in an operator's output, of documents that came to nothing too."""
+        """Return every outcome in an operator's output, of documents that came to nothing too.
+
+        :raises ShadowReference: it comes from a shadow run, and this one is live.
+        """
         if "batch" in output:
-            return self.unpack(str(output["batch"]))
-        if "status" in output:
-            return [Outcome.from_json(output)]
-        handle = Handle.from_json(output)
-        return [Outcome(status="read", source=handle.ref.number, handle=handle)]
+            found = self.unpack(str(output["batch"]))
+        elif "status" in output:
+            found = [Outcome.from_json(output)]
+        else:
+            handle = Handle.from_json(output)
+            found = [Outcome(status="read", source=handle.ref.number, handle=handle)]
+        if not self.in_shadow:
+            for one in found:
+                _refuse_shadow(one)
+        return found
 
     def _numbers(
         self, numbers: Sequence[str], conn_id: str, document_type: str, company_code: str
@@ -76,7 +94,7 @@ class Flow:
         system = self.system_of(conn_id)
         shown = system.resolve(document_type, numbers, company_code)
         self._remember(shown)
-        found = with_overrides(self.ledger, shown, actor=self.actor)
+        found = with_overrides(self.ledger, shown, actor=self.actor, records=not self.in_shadow)
         return [
             self._read_outcome(system, number, reading)
             for number, reading in zip(numbers, found, strict=True)
@@ -95,7 +113,7 @@ class Flow:
             system = self.system_of(conn_id)
             readings = system.read([handles[position].ref for position in positions])
             self._remember(readings)
-            readings = with_overrides(self.ledger, readings, actor=self.actor)
+            readings = with_overrides(self.ledger, readings, actor=self.actor, records=not self.in_shadow)
             for position, reading in zip(positions, readings, strict=True):
                 ref = handles[position].ref
                 outcomes[position] = self._read_outcome(system, ref.number or ref.internal_id, reading)
@@ -131,8 +149,12 @@ class Flow:
             on_change=on_change,
             requires_approval=requires_approval,
         )
+        return self.creator(target_conn_id, creation).create(sources)
+
+    def creator(self, target_conn_id: str, creation: Creation) -> Creator:
+        """Return what creates documents in a target."""
         target = self.system_of(target_conn_id)
-        return Creator(self.ledger, self.system_of, target, creation, actor=self.actor).create(sources)
+        return Creator(self.ledger, self.system_of, target, creation, actor=self.actor)
 
     def act(
         self,
@@ -143,12 +165,44 @@ class Flow:
         requires_approval: bool = False,
     ) -> list[Outcome]:
         """Carry out one action on every document, once; see :class:`Actor`."""
-        actor = Actor(self.ledger, self.system_of, actor=self.actor)
-        return actor.act(handles, action, arguments, requires_approval=requires_approval)
+        return self.actor_on().act(handles, action, arguments, requires_approval=requires_approval)
 
     def write_back(self, documents: Sequence[Handle], links: Sequence[Handle]) -> list[Outcome]:
         """Write the numbers of the descendants onto the documents; see :class:`Actor`."""
-        return Actor(self.ledger, self.system_of, actor=self.actor).write_back(documents, links)
+        return self.actor_on().write_back(documents, links)
+
+    def actor_on(self) -> Actor:
+        """Return what acts on documents that exist."""
+        return Actor(self.ledger, self.system_of, actor=self.actor)
+
+    def approver(self) -> Approver:
+        """Return what judges documents of approval systems and requests approvals."""
+        from airflow_provider_docflow.hooks.approving import Approver
+
+        return Approver(self.ledger, self.system_of, actor=self.actor)
+
+    def notify(
+        self,
+        outcomes: Sequence[Outcome],
+        wording: Wording,
+        channels: Sequence[Callable[[], Messenger]],
+        *,
+        node: str = "",
+    ) -> list[Outcome]:
+        """Tell people about documents, each once; see :class:`Notifying`."""
+        from airflow_provider_docflow.hooks.notifying import Notifying
+
+        return Notifying(self.ledger, wording, actor=self.actor).notify(outcomes, channels, node=node)
+
+    def cursor(self, name: str) -> Cursor:
+        """Return a cursor."""
+        found: Cursor = self.ledger.cursors.get(name)
+        return found
+
+    def move_cursor(self, name: str, value: Any, *, version: int) -> bool:
+        """Move a cursor, if it still stands at ``version``; return whether it was moved."""
+        moved: bool = self.ledger.cursors.set(name, value, expected=Cursor(None, version))
+        return moved
 
     def pack(self, outcomes: Sequence[Outcome], *, single: bool) -> dict[str, Any]:
         """Return what crosses XCom: the outcome itself, or a reference to the batch in the ledger.
@@ -181,3 +235,14 @@ class Flow:
             outcomes.extend(Outcome.from_json(item.outcome) for item in items if item.outcome)
             after = items[-1].position
         return outcomes
+
+
+def _refuse_shadow(one: Outcome) -> None:
+    if one.status != "shadow" and (one.handle is None or not one.handle.ref.is_shadow):
+        return
+    raise exc.ShadowReference(
+        "it comes from a shadow run, in which nothing was written, and this task is live.",
+        document=one.source,
+        field="source",
+        remedy="Clear the task upstream so that it runs live, or let this one run in shadow too.",
+    )

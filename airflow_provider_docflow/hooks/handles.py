@@ -21,10 +21,11 @@ Status = Literal[
     "amended",
     "superseded",
     "notified",
+    "shadow",
     "failed",
 ]
 GOOD: frozenset[str] = frozenset(
-    {"read", "approved", "written", "found", "existing", "amended", "superseded", "notified"}
+    {"read", "approved", "written", "found", "existing", "amended", "superseded", "notified", "shadow"}
 )
 
 
@@ -74,7 +75,8 @@ class Outcome:
     :param source: number of the document that was asked for.
     :param part: which part of it, where it was split.
     :param url: page of the document in its system, if it has one.
-    :param error: attributes of the error that ended it.
+    :param error: attributes of the error that ended it, or would have.
+    :param verdict: in shadow, what would have been done.
     """
 
     status: Status
@@ -83,6 +85,7 @@ class Outcome:
     part: str = ""
     url: str = ""
     error: Mapping[str, Any] = field(default_factory=dict)
+    verdict: str = ""
 
     @property
     def good(self) -> bool:
@@ -98,6 +101,8 @@ class Outcome:
             data["url"] = self.url
         if self.error:
             data["error"] = dict(self.error)
+        if self.verdict:
+            data["verdict"] = self.verdict
         return data
 
     @classmethod
@@ -110,6 +115,7 @@ class Outcome:
             part=data.get("part", ""),
             url=data.get("url", ""),
             error=data.get("error", {}),
+            verdict=data.get("verdict", ""),
         )
 
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.exchange import Exchange, no_later_than
 from airflow_provider_docflow.core.profile import Limit
+from airflow_provider_docflow.core.shadow import refused
+from airflow_provider_docflow.hooks.modes import shadow_everywhere
 from airflow_provider_docflow.ledger.keys import digest_of
 from airflow_provider_docflow.ledger.requests import as_docflow
 
@@ -109,7 +111,12 @@ class Mail:
         self._conn_id, self.receivers = conn_id, _named(addresses, "mails", self.kind)
 
     def send(self, messages: Sequence[Message], not_after: float) -> Answers:
-        """Mail each person; see :class:`Messenger`."""
+        """Mail each person; see :class:`Messenger`.
+
+        :raises ShadowOnly: the deployment runs in shadow; no door stands before a mail server.
+        """
+        if shadow_everywhere():
+            raise refused("a mail", self._conn_id)
         hook = self._hook()
         try:
             connected = hook.get_conn()

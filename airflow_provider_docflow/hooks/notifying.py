@@ -76,7 +76,7 @@ class Notifying:
             raise exc.Misconfigured(
                 f"an occasion has at most {LONGEST_NODE} characters.", field="node", remedy="Shorten it."
             )
-        notes = [self._note(outcome, node) for outcome in outcomes]
+        notes = [self.note(outcome, node) for outcome in outcomes]
         leaders = {(one.ref.identity, one.outcome.part, one.node): one for one in notes if one}
         for position, channel in enumerate(channels, 1):
             pending = [one for one in leaders.values() if one.status is None and one.wait is None]
@@ -88,7 +88,8 @@ class Notifying:
         told = [leaders[one.ref.identity, one.outcome.part, one.node] if one else None for one in notes]
         return [_outcome(outcome, one) for outcome, one in zip(outcomes, told, strict=True)]
 
-    def _note(self, outcome: Outcome, node: str) -> _Note | None:
+    def note(self, outcome: Outcome, node: str) -> _Note | None:
+        """Return the note about a document; None if nobody knows which document it is."""
         ref = outcome.handle.ref if outcome.handle else self._ref(outcome.source)
         return _Note(outcome, ref, node or self.wording.code_for(outcome)) if ref else None
 
@@ -128,7 +129,7 @@ class Notifying:
     def _wave(self, messenger: Messenger, notes: Sequence[_Note]) -> None:
         for note in notes:
             note.error = None
-        works = [self._work(messenger, note, who) for note in notes for who in messenger.receivers]
+        works = [self.work(messenger, note, who) for note in notes for who in messenger.receivers]
         reserved = self.ledger.intents.reserve(
             [work.request for work in works], owner=self.actor, lease_seconds=LEASE_SECONDS
         )
@@ -144,7 +145,8 @@ class Notifying:
             if note.error is None and note.wait is None:
                 note.status = "notified" if id(note) in sent else "existing"
 
-    def _work(self, messenger: Messenger, note: _Note, receiver: str) -> _Work:
+    def work(self, messenger: Messenger, note: _Note, receiver: str) -> _Work:
+        """Return a note for one receiver, with the key under which it is told once."""
         ref = note.ref
         purpose = f"notify:{messenger.kind}:{note.node}"
         key = IntentKey(

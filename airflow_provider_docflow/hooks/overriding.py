@@ -40,40 +40,49 @@ from airflow_provider_docflow.ledger.snapshots import NewSnapshot
 Read = Reading | exc.DocflowError
 
 
-def with_overrides(ledger: Any, readings: Sequence[Read], *, actor: str = "docflow") -> list[Read]:
+def with_overrides(
+    ledger: Any, readings: Sequence[Read], *, actor: str = "docflow", records: bool = True
+) -> list[Read]:
     """Return what was read of sources, with what people put in place of it.
 
     A document whose override no longer fits what the system shows has no content then: nothing is done with
     it until a person has decided its incident. An override that the system itself has come to show ends.
+
+    :param records: whether such an end, or such an incident, is recorded.
     """
     refs = [reading.ref for reading in readings if isinstance(reading, Reading)]
     active = ledger.overrides.active(refs)
     if not active:
         return list(readings)
     return [
-        _overridden(ledger, reading, active.get(ref_key(reading.ref), []), actor)
+        _overridden(ledger, reading, active.get(ref_key(reading.ref), []), actor, records)
         if isinstance(reading, Reading)
         else reading
         for reading in readings
     ]
 
 
-def _overridden(ledger: Any, reading: Reading, active: Sequence[Override], actor: str) -> Reading:
+def _overridden(
+    ledger: Any, reading: Reading, active: Sequence[Override], actor: str, records: bool
+) -> Reading:
     document = reading.document
     if document is None or not active:
         return reading
     wanted = []
     for one in active:
-        if is_met(document, replacement(one)):
+        if not is_met(document, replacement(one)):
+            wanted.append(replacement(one))
+        elif records:
             why = "the system shows the value itself"
             ledger.overrides.end(reading.ref, one.field, how="met", actor="docflow", reason=why)
-        else:
-            wanted.append(replacement(one))
     try:
         changed = replaced(document, wanted) if wanted else document
     except exc.InvalidDocument as error:
+        if not records:
+            return replace(reading, document=None, problem=error)
         return _unfit(ledger, reading, error, actor)
-    ledger.incidents.close_codes(FITS, actor=actor, reason="the override fits", refs=[reading.ref])
+    if records:
+        ledger.incidents.close_codes(FITS, actor=actor, reason="the override fits", refs=[reading.ref])
     return replace(reading, document=changed)
 
 

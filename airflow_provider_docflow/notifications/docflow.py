@@ -94,7 +94,11 @@ class DocflowNotifier(BaseNotifier):
         from airflow_provider_docflow.hooks.flow import Flow
         from airflow_provider_docflow.hooks.ledger import ledger_of
         from airflow_provider_docflow.hooks.messengers import messengers
+        from airflow_provider_docflow.hooks.modes import is_run_in_shadow
 
+        if is_run_in_shadow(context):
+            self.log.info("In shadow nobody is told: %s", _name(context))
+            return
         ledger = ledger_of(self.ledger_conn_id)
         systems: dict[str, System] = {}
         channels = messengers(

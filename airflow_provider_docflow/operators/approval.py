@@ -11,9 +11,9 @@ from airflow.sdk.exceptions import AirflowSkipException, TaskDeferralTimeout
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.assets import emit, keys_to_handles
 from airflow_provider_docflow.operators.base import DocflowOperator, Documents, handles_of, is_one, plain
-from airflow_provider_docflow.operators.kept import Case, KeptCases
+from airflow_provider_docflow.operators.kept import Case, KeptCases, handed_over
 from airflow_provider_docflow.operators.reading import read_again
-from airflow_provider_docflow.operators.requesting import request
+from airflow_provider_docflow.operators.requesting import look_in_shadow, request
 from airflow_provider_docflow.operators.settling import check_fail_on
 from airflow_provider_docflow.operators.waiting import check_word, defer_until, delivered_by, text_of
 from airflow_provider_docflow.triggers.words import DECIDED, GONE
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_docflow.hooks.flow import Flow
     from airflow_provider_docflow.hooks.handles import Outcome
 
-Mode = Literal["observe", "request"]
+Mode = Literal["observe", "request", "shadow"]
 Wait = Literal["defer", "handover", "carry"]
 OnRefused = Literal["fail", "skip"]
 
@@ -41,7 +41,7 @@ class ApprovalOperator(DocflowOperator):
     :param number: document numbers or partition keys, one or a list.
     :param source: outputs of docflow operators, in place of ``number``.
     :param mode: ``observe`` documents on which the approval system decides itself, or ``request`` the
-        approval of others by a form in it.
+        approval of others by a form in it; ``shadow`` observes in shadow.
     :param policy: who must have signed, see ``approvals.policy``; no template field.
     :param mapping: for a request, fields of the form as Jinja expressions; no template field.
     :param wait: ``defer`` until all are decided; ``carry``: the decided ones go on, the others are looked at
@@ -96,6 +96,7 @@ class ApprovalOperator(DocflowOperator):
         self.on_refused = on_refused
         self.company_code = company_code
 
+    asks = property(lambda self: "observe" if self.mode in ("live", "shadow") else self.mode)
     policy_text = property(lambda self: text_of(self.policy))
     mapping_text = property(lambda self: text_of(self.mapping))
 
@@ -106,7 +107,7 @@ class ApprovalOperator(DocflowOperator):
         :raises NotApproved: a document was refused.
         """
         check_fail_on(self.fail_on)
-        check_word("mode", self.mode, get_args(Mode))
+        check_word("mode", self.asks, get_args(Mode))
         check_word("wait", self.wait, get_args(Wait))
         check_word("on_refused", self.on_refused, get_args(OnRefused))
         with self.working(context) as flow:
@@ -127,11 +128,12 @@ class ApprovalOperator(DocflowOperator):
             raise self._too_late() from error
 
     def _look(self, context: Context, flow: Flow) -> dict[str, Any]:
-        from airflow_provider_docflow.hooks.approving import Approver
-
-        approver = Approver(flow.ledger, flow.system_of, actor=flow.actor)
+        approver = flow.approver()
         self._check(flow, approver)
         cases, failures = self._cases(context, flow, approver)
+        if flow.in_shadow:
+            seen = look_in_shadow(self, context, flow, approver, cases)
+            return self.settle(context, flow, [*failures, *seen], single=is_one(self._documents()))
         kept = self._kept(context, flow, cases)
         cases = [*kept, *cases]
         outcomes = self._observed(approver, cases)
@@ -152,7 +154,7 @@ class ApprovalOperator(DocflowOperator):
 
         Policy.from_json(self.policy)
         approver.check_enforceable(self.docflow_conn_id, self.document_type)
-        if self.mode == "request":
+        if self.asks == "request":
             flow.system_of(self.docflow_conn_id).site.profile.write(self.document_type, "create")
 
     def _documents(self) -> Any:
@@ -166,7 +168,7 @@ class ApprovalOperator(DocflowOperator):
 
     def _cases(self, context: Context, flow: Flow, approver: Approver) -> tuple[list[Case], list[Outcome]]:
         documents = plain(self._documents(), "source")
-        observing = self.mode == "observe"
+        observing = self.asks == "observe"
         if observing:
             instance = flow.system_of(self.docflow_conn_id).site.instance
             documents = keys_to_handles(documents, self.docflow_conn_id, instance, self.document_type)
@@ -282,7 +284,7 @@ class ApprovalOperator(DocflowOperator):
 
         :raises AirflowSkipException: nothing but refused documents is left.
         """
-        if self.on_refused == "skip":
+        if self.on_refused == "skip" and not flow.in_shadow:
             rest = [one for one in outcomes if one.status != "refused"]
             for one in outcomes:
                 if one.status == "refused":
@@ -291,9 +293,3 @@ class ApprovalOperator(DocflowOperator):
                 raise AirflowSkipException(f"{len(outcomes)} documents were refused.")
             outcomes = rest
         return super().settle(context, flow, outcomes, single=single)
-
-
-def handed_over(flow: Flow, conn_id: str, document_type: str) -> KeptCases:
-    """Return the list of documents of one type that flows have handed over."""
-    instance = flow.system_of(conn_id).site.instance
-    return KeptCases(flow.ledger, f"handover:{document_type}:{instance}")

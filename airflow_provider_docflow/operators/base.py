@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from airflow.sdk import BaseOperator, BaseXCom
+from airflow.sdk import BaseOperator, BaseSensorOperator, BaseXCom
 from airflow.sdk.exceptions import AirflowRescheduleException
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.hooks.ledger import DEFAULT_CONN_ID
+from airflow_provider_docflow.hooks.modes import RunMode, is_shadow
 from airflow_provider_docflow.links.document import OpenDocumentLink
 from airflow_provider_docflow.operators.lineage import collect_inputs, collect_outputs
 from airflow_provider_docflow.operators.parking import back_at, outage_behind
@@ -23,6 +24,8 @@ from airflow_provider_docflow.operators.settling import (
     report,
     transient_of,
 )
+from airflow_provider_docflow.operators.shadow import flow_of
+from airflow_provider_docflow.operators.shadow import settle as settle_in_shadow
 from airflow_provider_docflow.retry import DEFAULT_RETRIES, POLICY
 
 if TYPE_CHECKING:
@@ -50,9 +53,10 @@ class DocflowOperator(BaseOperator):
     :param ledger_conn_id: connection of the ledger.
     :param fail_on: whether the task fails when ``any`` document failed, only when ``all`` did, or ``never``;
         as long as it has retries left, it takes them for documents that another try may help.
+    :param mode: ``live``, or ``shadow``: read, map, check, report what would be written, and write nothing.
     """
 
-    template_fields: Sequence[str] = ("docflow_conn_id", "ledger_conn_id", "fail_on")
+    template_fields: Sequence[str] = ("docflow_conn_id", "ledger_conn_id", "fail_on", "docflow_mode")
     operator_extra_links = (OpenDocumentLink(),)
     ui_color = "#eef4fb"
 
@@ -68,11 +72,15 @@ class DocflowOperator(BaseOperator):
         docflow_conn_id: str = "",
         ledger_conn_id: str = DEFAULT_CONN_ID,
         fail_on: FailOn = "any",
+        mode: RunMode = "live",
         retries: int | None = DEFAULT_RETRIES,
         retry_policy: RetryPolicy | None = POLICY,
         **kwargs: Any,
     ) -> None:
+        if isinstance(self, BaseSensorOperator):
+            kwargs["mode"] = mode if mode in ("poke", "reschedule") else "poke"
         super().__init__(retries=retries, retry_policy=retry_policy, **kwargs)
+        self.docflow_mode = mode
         self.docflow_conn_id = docflow_conn_id
         self.ledger_conn_id = ledger_conn_id
         self.fail_on = fail_on
@@ -100,14 +108,14 @@ class DocflowOperator(BaseOperator):
         :raises AirflowRescheduleException: the work was parked.
         """
         from airflow_provider_docflow.hooks.docflow import DocflowHook
-        from airflow_provider_docflow.hooks.flow import Flow
 
+        shadow = is_shadow(self, context)
         actor = actor_of(context)
-        systems = _Systems(self.ledger_conn_id, actor)
+        systems = _Systems(self.ledger_conn_id, actor, shadow=shadow)
         flow: Flow | None = None
         try:
             ledger = DocflowHook(self.docflow_conn_id, ledger_conn_id=self.ledger_conn_id).ledger
-            flow = Flow(ledger, systems, actor=actor)
+            flow = flow_of(self, context, ledger, systems, actor=actor, shadow=shadow)
             yield flow
         except exc.HeldError as error:
             self._park(error, flow)
@@ -145,7 +153,7 @@ class DocflowOperator(BaseOperator):
         handles = handles_of(found)
         # Before anything is written: a process that dies half-way must not leave untraced documents.
         self.touch(context, flow, [handle.ref for handle in handles])
-        collect_inputs(self, handles)
+        collect_inputs(self, [handle for handle in handles if not handle.ref.is_shadow])
         return found
 
     def settle(
@@ -160,6 +168,8 @@ class DocflowOperator(BaseOperator):
         """
         handles = [outcome.handle for outcome in outcomes if outcome.handle is not None]
         self.touch(context, flow, [handle.ref for handle in handles])
+        if flow.in_shadow:
+            return settle_in_shadow(self, flow, outcomes, single=single)
         collect_outputs(self, outcomes)
         report(self.log, outcomes)
         error = outage_of(outcomes, self.fail_on) or failure_of(outcomes, self.fail_on)
@@ -179,7 +189,7 @@ class DocflowOperator(BaseOperator):
         ti = context["ti"]
         flow.in_hand.extend(refs)
         flow.ledger.documents.touch(
-            list(dict.fromkeys(refs)),
+            list(dict.fromkeys(ref for ref in refs if not ref.is_shadow)),
             dag_id=ti.dag_id,
             run_id=ti.run_id,
             task_id=ti.task_id,
@@ -191,8 +201,8 @@ class DocflowOperator(BaseOperator):
 class _Systems:
     """The systems of one task, each connected once and only when it is needed."""
 
-    def __init__(self, ledger_conn_id: str, owner: str) -> None:
-        self.ledger_conn_id, self.owner = ledger_conn_id, owner
+    def __init__(self, ledger_conn_id: str, owner: str, *, shadow: bool) -> None:
+        self.ledger_conn_id, self.owner, self.shadow = ledger_conn_id, owner, shadow
         self._open: dict[str, System] = {}
 
     def __call__(self, conn_id: str) -> System:
@@ -205,7 +215,7 @@ class _Systems:
 
         from airflow_provider_docflow.hooks.docflow import DocflowHook
 
-        hook = DocflowHook(conn_id, ledger_conn_id=self.ledger_conn_id, owner=self.owner)
+        hook = DocflowHook(conn_id, ledger_conn_id=self.ledger_conn_id, owner=self.owner, shadow=self.shadow)
         try:
             return hook.system
         except AirflowNotFoundException as error:

@@ -9,9 +9,10 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.assets import claim, emit, keys_to_handles
-from airflow_provider_docflow.operators.approval import handed_over
 from airflow_provider_docflow.operators.base import DocflowOperator, Documents, handles_of, is_one, plain
+from airflow_provider_docflow.operators.kept import handed_over
 from airflow_provider_docflow.operators.reading import read_again
+from airflow_provider_docflow.operators.shadow import settle as settle_in_shadow
 from airflow_provider_docflow.operators.waiting import delivered_by, text_of
 
 if TYPE_CHECKING:
@@ -57,15 +58,17 @@ class IntakeOperator(DocflowOperator):
         """
         with self.working(context) as flow:
             system = flow.system_of(self.docflow_conn_id)
-            standing = flow.ledger.cursors.get(self.cursor)
+            standing = flow.cursor(self.cursor)
             refs, position = self._feed(system, self._position(standing.value, system))
             handles = self._readable(flow, system, refs)
             value = {"instance": system.site.instance, "position": position}
             if not handles:
                 # Nothing is emitted, so nothing can be lost by moving on at once.
-                flow.ledger.cursors.set(self.cursor, value, expected=standing)
+                flow.move_cursor(self.cursor, value, version=standing.version)
                 raise AirflowSkipException("No document has changed.")
             self.touch(context, flow, [handle.ref for handle in handles])
+            if not flow.emits:
+                raise AirflowSkipException(f"In shadow {len(handles)} changed documents start nothing.")
             keys = emit(context, handles)
             self.log.info("%d documents changed; %d partitions emitted", len(handles), len(keys))
             reached = {"name": self.cursor, "version": standing.version, "value": value}
@@ -178,7 +181,7 @@ class ClaimOperator(DocflowOperator):
             return self.settle(context, flow, won, single=is_one(wanted))
 
     def _is_won(self, context: Context, flow: Flow, outcome: Outcome) -> bool:
-        if outcome.handle is None or not outcome.good:
+        if outcome.handle is None or not outcome.good or flow.in_shadow:
             return True
         claimed = claim(context, flow.ledger, outcome.handle)
         if not claimed.won:
@@ -225,15 +228,16 @@ class CollectDecisionsOperator(DocflowOperator):
 
         :raises AirflowSkipException: nothing is decided.
         """
-        from airflow_provider_docflow.hooks.approving import Approver
-
         with self.working(context) as flow:
             run_id, delivered = context["ti"].run_id, delivered_by(context)
             handed = handed_over(flow, self.docflow_conn_id, self.document_type)
             cases = handed.take(run_id, delivered)
             subjects: Any = [case.subject for case in cases]
-            approver = Approver(flow.ledger, flow.system_of, actor=flow.actor)
-            outcomes = approver.observe([case.form for case in cases], self.policy, subjects=subjects)
+            outcomes = flow.approver().observe([c.form for c in cases], self.policy, subjects=subjects)
+            if flow.in_shadow:
+                seen: Any = flow
+                counts = settle_in_shadow(self, seen, seen.observed(outcomes), single=False)["shadow"]
+                raise AirflowSkipException(f"In shadow nothing is handed on: {counts}.")
             pairs = list(zip(cases, outcomes, strict=True))
             decided = [one for one in outcomes if one.status in ("approved", "refused")]
             self._tell(outcomes)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.hooks.handles import Handle
+
+if TYPE_CHECKING:
+    from airflow_provider_docflow.hooks.flow import Flow
 
 TRIES = 20
 LONGEST_NAME = 200
@@ -95,6 +98,12 @@ class KeptCases:
     def _entries(self) -> tuple[list[dict[str, Any]], Any]:
         cursor = self.ledger.cursors.get(self.name)
         return list(cursor.value or ()), cursor
+
+
+def handed_over(flow: Flow, conn_id: str, document_type: str) -> KeptCases:
+    """Return the list of documents of one type that flows have handed over."""
+    instance = flow.system_of(conn_id).site.instance
+    return KeptCases(flow.ledger, f"handover:{document_type}:{instance}")
 
 
 def bounded(name: str) -> str:

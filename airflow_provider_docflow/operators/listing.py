@@ -103,7 +103,7 @@ class ListDocumentsOperator(DocflowOperator):
     def _changed(self, flow: Flow) -> tuple[list[Outcome], dict[str, Any]]:
         self._refuse_filters()
         system = flow.system_of(self.docflow_conn_id)
-        standing = flow.ledger.cursors.get(self.cursor)
+        standing = flow.cursor(self.cursor)
         refs, position = self._feed(system, _position(standing.value, system, self.cursor))
         outcomes = read_again(flow, _handles(system, refs))
         gone = [outcome for outcome in outcomes if outcome.error.get("type") == exc.NotFound.__name__]
@@ -155,8 +155,6 @@ class AdvanceCursorOperator(DocflowOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Move the cursor; run again it stands there already."""
-        from airflow_provider_docflow.ledger.cursors import Cursor
-
         reached = self.listed.get("cursor") if isinstance(self.listed, Mapping) else None
         if not isinstance(reached, Mapping):
             raise exc.Misconfigured(
@@ -165,8 +163,7 @@ class AdvanceCursorOperator(DocflowOperator):
                 remedy="Pass the output of a ListDocumentsOperator that names a cursor.",
             )
         with self.working(context) as flow:
-            expected = Cursor(None, int(reached["version"]))
-            moved = flow.ledger.cursors.set(reached["name"], reached["value"], expected=expected)
+            moved = flow.move_cursor(reached["name"], reached["value"], version=int(reached["version"]))
         if not moved:
             self.log.warning("Cursor %s was moved by another run; it stays there.", reached["name"])
         return {"cursor": reached["name"], "moved": moved}

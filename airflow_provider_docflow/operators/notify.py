@@ -100,7 +100,6 @@ class NotifyOperator(DocflowOperator):
     def carry_out(self, context: Context, flow: Flow) -> tuple[list[Outcome], bool]:
         """Find the documents, the failed ones too, and tell about them."""
         from airflow_provider_docflow.hooks.messengers import messengers
-        from airflow_provider_docflow.hooks.notifying import Notifying
         from airflow_provider_docflow.hooks.wording import Wording, configured_language
 
         wording = Wording(
@@ -120,7 +119,7 @@ class NotifyOperator(DocflowOperator):
         )
         outcomes = self._every(flow, plain(self.source, "source"))
         self.touch(context, flow, [one.handle.ref for one in outcomes if one.handle])
-        told = Notifying(flow.ledger, wording, actor=flow.actor).notify(outcomes, channels, node=self.node)
+        told = flow.notify(outcomes, wording, channels, node=self.node)
         return told, is_one(self.source)
 
     def _every(self, flow: Flow, source: Any) -> list[Outcome]:

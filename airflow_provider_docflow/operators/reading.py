@@ -38,13 +38,13 @@ def keep(
     from airflow_provider_docflow.core.profile import Reading
     from airflow_provider_docflow.hooks.overriding import with_overrides
 
-    found = [reading for reading in readings if isinstance(reading, Reading)]
-    counting = with_overrides(flow.ledger, readings, actor=flow.actor)
+    found = [one for one in readings if isinstance(one, Reading) and not one.ref.is_shadow]
+    counting = with_overrides(flow.ledger, readings, actor=flow.actor, records=not flow.in_shadow)
     # What counts is kept beside what the system shows: an approval may be about either.
     counts = [
         one
         for one, shown in zip(counting, readings, strict=True)
-        if isinstance(one, Reading) and one is not shown
+        if isinstance(one, Reading) and one is not shown and not one.ref.is_shadow
     ]
     if found:
         with flow.ledger.transaction() as tx:

@@ -7,9 +7,12 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.assets import emit
 from airflow_provider_docflow.operators.kept import Case
 
 if TYPE_CHECKING:
+    from airflow.sdk import Context
+
     from airflow_provider_docflow.hooks.approving import Approver
     from airflow_provider_docflow.hooks.flow import Flow
     from airflow_provider_docflow.hooks.handles import Handle, Outcome
@@ -29,6 +32,8 @@ def request(
     :param subjects: with the hash of what was just read.
     :returns: what is to be decided, and the outcomes of those for which there is no valid request.
     """
+    if flow.in_shadow:
+        return _in_shadow(flow, approver, subjects, conn_id, document_type, mapping)
     requested = Requested(flow.ledger, flow.system_of(conn_id).site.instance, document_type)
     noted = {subject.ref.identity: requested.note(subject) for subject in subjects}
     made = approver.request(subjects, conn_id=conn_id, document_type=document_type, mapping=mapping)
@@ -44,6 +49,44 @@ def request(
             cases.append(found)
         else:
             refused.append(found)
+    return cases, refused
+
+
+def look_in_shadow(
+    operator: Any, context: Context, flow: Any, approver: Approver, cases: Sequence[Case]
+) -> list[Outcome]:
+    """Report how approvals stand; nobody is waited for, and no decision is recorded."""
+    from airflow_provider_docflow.hooks.handles import Outcome
+
+    real = [case for case in cases if not case.form.ref.is_shadow]
+    subjects: Any = [case.subject for case in real]
+    seen = approver.observe([case.form for case in real], operator.policy, subjects=subjects) if real else []
+    unrequested = [
+        Outcome(status="pending", source=case.form.ref.number, handle=case.subject or case.form)
+        for case in cases
+        if case.form.ref.is_shadow
+    ]
+    told: list[Outcome] = flow.observed([*seen, *unrequested])
+    if operator.wait == "handover" and flow.emits:
+        emit(context, [one.handle for one in told if one.verdict == "approved" and one.handle is not None])
+    return told
+
+
+def _in_shadow(
+    flow: Flow,
+    approver: Approver,
+    subjects: Sequence[Handle],
+    conn_id: str,
+    document_type: str,
+    mapping: Mapping[str, str] | None,
+) -> tuple[list[Case], list[Outcome]]:
+    """Report the forms that would be requested; a form that is there already is looked at."""
+    cases, refused = [], []
+    for subject in subjects:
+        made = approver.request([subject], conn_id=conn_id, document_type=document_type, mapping=mapping)
+        forms = [one.handle for one in made if one.good and one.handle is not None]
+        cases += [Case(form, subject) for form in forms]
+        refused += [one for one in made if not one.good]
     return cases, refused
 
 

@@ -12,6 +12,7 @@ from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.assets import keys_to_handles
 from airflow_provider_docflow.core.profile import Reading
 from airflow_provider_docflow.operators.base import DocflowOperator, Documents, handles_of, is_one, plain
+from airflow_provider_docflow.operators.shadow import settle as settle_in_shadow
 from airflow_provider_docflow.operators.waiting import defer_until, text_of
 from airflow_provider_docflow.triggers.words import (
     DECIDED,
@@ -128,8 +129,21 @@ class DocumentStateSensor(DocflowOperator, BaseSensorOperator):
         for outcome in found:
             if not outcome.good:
                 raise error_of(outcome)
+        if flow.in_shadow:
+            return [], self._in_shadow(flow, found, single=is_one(wanted))
         pending, outcomes = self.seen(flow, handles_of(found))
         return pending, None if pending else flow.pack(outcomes, single=is_one(wanted))
+
+    def _in_shadow(self, flow: Any, found: Sequence[Outcome], *, single: bool) -> dict[str, Any]:
+        """Look once and report; nobody is waited for, what nobody has written least of all."""
+        real = [handle for handle in handles_of(found) if not handle.ref.is_shadow]
+        verdict, error = "wait", None
+        try:
+            pending = {handle.ref.identity for handle in self.seen(flow, real)[0]} if real else set()
+        except exc.PermanentError as problem:
+            pending, verdict, error = {handle.ref.identity for handle in real}, "refuse", problem
+        told = flow.waited(found, pending, verdict, error)
+        return settle_in_shadow(self, flow, told, single=single)
 
     def _documents(self) -> Any:
         if (self.number in (None, "")) == (self.handle in (None, "")):
@@ -225,10 +239,9 @@ class ApprovalSensor(DocumentStateSensor):
 
         :raises Rejected: the system's word for one is not known.
         """
-        from airflow_provider_docflow.hooks.approving import Approver
         from airflow_provider_docflow.hooks.handles import error_of
 
-        outcomes = Approver(flow.ledger, flow.system_of, actor=flow.actor).observe(handles, self.policy)
+        outcomes = flow.approver().observe(handles, self.policy)
         for outcome in outcomes:
             if outcome.status == "failed":
                 raise error_of(outcome)

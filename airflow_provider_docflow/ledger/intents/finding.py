@@ -13,6 +13,7 @@ from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.exceptions import NotFound
 from airflow_provider_docflow.ledger.audit import RecordedEvent
 from airflow_provider_docflow.ledger.base import ref_key
+from airflow_provider_docflow.ledger.database import chunks
 from airflow_provider_docflow.ledger.intents.rows import LIGHT, IntentRows, chain_of, key_of
 from airflow_provider_docflow.ledger.keys import IntentKey, Receipt
 from airflow_provider_docflow.ledger.models.writes import intent, receipt
@@ -60,6 +61,18 @@ class Finding(IntentRows):
         if not found:
             raise NotFound(f"the ledger has no intent {intent_id}")
         return found[0]
+
+    def of_keys(self, keys: Sequence[IntentKey], *, tx: Connection | None = None) -> dict[str, IntentRow]:
+        """Return the intents that these keys have, by the digest of the key."""
+
+        def work(connection: Connection) -> dict[str, IntentRow]:
+            found = {}
+            for some in chunks([key.digest for key in keys]):
+                for row in self._select(select(*LIGHT).where(intent.c.digest.in_(some)), connection):
+                    found[row.key.digest] = row
+            return found
+
+        return self._db.read(work, tx)
 
     def open_intents(
         self,
@@ -109,7 +122,7 @@ class Finding(IntentRows):
         return self._select(select(*LIGHT).where(intent.c.id.in_(ids)).order_by(intent.c.id), tx)
 
     def payload(self, intent_id: int, *, tx: Connection | None = None) -> dict[str, Any]:
-        """Return what would be, or was, sent.
+        """Return what would be, or was, sent; nothing once it was removed for its age.
 
         :raises NotFound: there is no such intent.
         """
@@ -117,7 +130,8 @@ class Finding(IntentRows):
         sealed = self._db.read(lambda connection: connection.scalar(query), tx)
         if sealed is None:
             raise NotFound(f"the ledger has no intent {intent_id}")
-        opened: dict[str, Any] = self._cipher.open(sealed)
+        # Empty once retention has removed it.
+        opened: dict[str, Any] = self._cipher.open(sealed) if sealed else {}
         return opened
 
     def history(self, key: IntentKey, *, tx: Connection | None = None) -> list[RecordedEvent]:
