@@ -111,8 +111,8 @@ export function Incidents({ route, items, small = false }) {
   const { t, word } = useTexts();
   const about = (one) =>
     one.document_key
-      ? h(Inside, { to: route.to({ view: "document", key: one.document_key }) }, one.document_number || t("page.document"))
-      : one.document_number;
+      ? h(Inside, { to: route.to({ view: "document", key: one.document_key }), whiteSpace: "nowrap" }, one.document_number || t("page.document"))
+      : h(C.Box, { whiteSpace: "nowrap" }, one.document_number);
   const columns = [
     { head: t("page.what"), cell: (one) => h(Told, { route, one }) },
     { head: t("page.document"), cell: about },
@@ -132,7 +132,7 @@ function Told({ route, one }) {
     C.Box,
     null,
     h(What, { route, to: { view: "incident", id: one.id }, code: one.code }),
-    h(C.Text, { fontSize: "xs", color: "fg.muted", maxW: "44rem", minW: "18rem" }, one.reason),
+    h(C.Text, { fontSize: "xs", color: "fg.muted", maxW: "44rem", minW: "18rem", lineClamp: 3, title: one.reason }, one.reason),
   );
 }
 

@@ -84,14 +84,14 @@ function Found({ route, data }) {
   const columns = [
     { head: t("page.number"), cell: (row) => h(Named, { route, row }) },
     { head: t("page.system"), cell: (row) => h(Instance, row) },
-    { head: t("page.party"), cell: (row) => row.party_name || row.party_id },
+    { head: t("page.party"), cell: (row) => h(C.Box, { minW: "6rem", maxW: "16rem" }, row.party_name || row.party_id) },
     { head: t("page.amount"), end: true, cell: (row) => h(Amount, { value: row.amount, currency: row.currency }) },
     { head: t("page.issue_date"), cell: (row) => h(C.Box, { whiteSpace: "nowrap" }, row.issue_date || "") },
     { head: t("page.state"), cell: (row) => h(States, { row }) },
     { head: t("page.incidents"), cell: (row) => h(Open, { route, row }) },
     {
       head: t("page.updated_at"),
-      cell: (row) => h(C.Text, { fontSize: "xs", color: "fg.muted", whiteSpace: "nowrap" }, instant(row.updated_at)),
+      cell: (row) => h(C.Text, { fontSize: "xs", color: "fg.muted", minW: "6rem" }, instant(row.updated_at)),
     },
   ];
   return h(

@@ -10,19 +10,30 @@ export function Outages({ route }) {
   return h(C.VStack, { align: "stretch", gap: 2, mb: 4 }, down.map((one) => h(Outage, { key: one.instance, route, one })));
 }
 
+// A window tells more than an outage while it lasts; one that is still to come says nothing of the present.
+function kindOf({ state, window }) {
+  if (window && Date.parse(window.starts_at) <= Date.now()) return "window";
+  return state === "closed" ? "planned" : state;
+}
+
 function Outage({ route, one }) {
   const { t, instant, word } = useTexts();
-  const code = one.window ? "page.outage.window" : `page.outage.${one.state}`;
-  const names = { instance: [word("system", one.system), one.instance].filter(Boolean).join(" · "), since: instant(one.since) };
-  const told = one.window ? one.window.reason : one.cause;
+  const kind = kindOf(one);
+  const planned = kind === "window" || kind === "planned";
+  const names = {
+    instance: [word("system", one.system), one.instance].filter(Boolean).join(" · "),
+    since: instant(planned ? one.window.starts_at : one.since),
+    until: instant(one.window?.ends_at),
+  };
+  const told = planned ? one.window.reason : one.cause;
   return h(
     C.Alert.Root,
-    { status: one.window ? "info" : "warning", role: "status" },
+    { status: planned ? "info" : "warning", role: "status" },
     h(C.Alert.Indicator),
     h(
       C.Alert.Content,
       null,
-      h(C.Alert.Title, null, t(code, { ...names, until: instant(one.window?.ends_at) })),
+      h(C.Alert.Title, null, t(`page.outage.${kind}`, names)),
       told && h(C.Alert.Description, null, told),
     ),
     one.incident && h(Inside, { to: route.to({ view: "incident", id: one.incident }) }, t("page.see_incident")),

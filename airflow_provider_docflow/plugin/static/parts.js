@@ -81,7 +81,8 @@ export function Amount({ value, currency }) {
     C.Box,
     { as: "span", fontVariantNumeric: "tabular-nums", whiteSpace: "nowrap" },
     digits(value, currency),
-    currency ? h(C.Box, { as: "span", color: "fg.muted", ml: 1 }, currency) : null,
+    currency ? " " : null,
+    currency ? h(C.Box, { as: "span", color: "fg.muted" }, currency) : null,
   );
 }
 
@@ -237,5 +238,5 @@ export function Pager({ route, data, limit }) {
 }
 
 export function NumberLink({ route, row }) {
-  return h(Inside, { to: route.to({ view: "document", key: row.key }), fontWeight: "medium" }, numberOf(row));
+  return h(Inside, { to: route.to({ view: "document", key: row.key }), fontWeight: "medium", whiteSpace: "nowrap" }, numberOf(row));
 }
