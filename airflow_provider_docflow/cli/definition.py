@@ -9,6 +9,7 @@ from airflow.cli.cli_config import Arg, GroupCommand
 from airflow_provider_docflow.cli.arguments import CONN, JSON, NUMBER, REASON, command, option
 from airflow_provider_docflow.cli.deciding import DECIDING
 from airflow_provider_docflow.cli.first_hour import FILL, FIRST_HOUR
+from airflow_provider_docflow.cli.reconciling import RECONCILING
 from airflow_provider_docflow.cli.shadows import SHADOW
 
 _ROUTE: Sequence[Arg] = (
@@ -23,6 +24,7 @@ _ROUTE: Sequence[Arg] = (
 COMMANDS = (
     command("show", "all numbers, links, decisions and history of a document", "showing.show", NUMBER, JSON),
     *DECIDING,
+    *RECONCILING,
     command(
         "adopt",
         "register documents that exist already; nothing is sent",

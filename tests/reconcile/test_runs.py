@@ -56,10 +56,10 @@ def live(ledger: Ledger) -> list[tuple[str, str, str, str]]:
 def test_a_break_lives_until_a_run_no_longer_finds_it(ledger: Ledger) -> None:
     first = reconcile(ledger, [doc("A"), doc("B")], [doc("A", "9.00")])
     assert first.counts == {"breaks": 2, "missing_right": 1, "value_difference": 1}
-    assert live(ledger) == [
+    assert sorted(live(ledger)) == [
         ("missing_right", "B", "", "open"),
         ("value_difference", "A", "A", "open"),
-    ] or live(ledger) == [("value_difference", "A", "A", "open"), ("missing_right", "B", "", "open")]
+    ]
     one = next(each for each in ledger.breaks.search("orders") if each.kind == "value_difference")
     assert (one.amount, one.currency, one.aged_from) == (Decimal("1"), "CNY", date(2026, 11, 2))
     assert one.body["differences"] == [{"field": "amount", "left": "10", "right": "9", "off": "1"}]
