@@ -135,6 +135,22 @@ class Budgets(Quotas):
             raise answer
         return answer
 
+    def charge(self, payer: Payer, n: int, *, buckets: Sequence[Bucket]) -> float:
+        """Account for calls that were made; return the seconds until the next is due.
+
+        Nothing is refused: what was too much is made up for by waiting longer afterwards.
+        """
+
+        def work(connection: Connection) -> float:
+            who = payer_of(connection, payer)
+            full_at = locked(connection, who, [bucket.name for bucket in buckets])
+            now = self._moment(connection)
+            after = {b.name: max(full_at[b.name], now) + n * b.each_us for b in buckets}
+            fill(connection, who, after)
+            return (max(after.values()) - now) / SECOND
+
+        return self._db.write(work)
+
     def give_back(self, payer: Payer, n: int, *, quotas: Sequence[Quota], zone: tzinfo = UTC) -> None:
         """Take back calls of quotas that were drawn and not made."""
 

@@ -36,7 +36,7 @@ _CODES: Mapping[How, tuple[str, ...]] = MappingProxyType(
         ),
         "readable": ("state.unknown_word", "document.unreadable"),
         "fits": ("override.stale",),
-        "answers": ("system_down", "instance_changed", "quota"),
+        "answers": ("system_down", "instance_changed", "quota", "waiting.refused"),
         "command": ("instance_blocked",),
         "person": (
             "write.found_twice",

@@ -1,4 +1,4 @@
-"""The triggerer's door: it paces its requests, counts them, and leaves the parsing of replies to threads."""
+"""The triggerer's door: it counts requests, leaves parsing to threads, and keeps waiting to its share."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from typing import Any, TypeVar
 
 import httpx2
 
-from airflow_provider_docflow.core.exchange import Exchange, Step
+from airflow_provider_docflow.core.exchange import Exchange, SqlUnit, Step
+from airflow_provider_docflow.core.limits import Bucket, limits_of
 from airflow_provider_docflow.core.profile import Limit
+from airflow_provider_docflow.core.site import Site
+from airflow_provider_docflow.hooks.budgets import BudgetGate
 from airflow_provider_docflow.hooks.doors import AsyncDoor
+from airflow_provider_docflow.ledger.buckets import Payer
 
 T = TypeVar("T")
 
 SHARE = 0.5
-"""What waiting may use of a connection's limits; the rest is for those who write."""
+"""What waiting may use of an instance's limits, over all triggerers; the rest is for those who write."""
 
 QUOTA_SECONDS = 3600.0
 """A limit over a longer time is a quota: it is met by polling less often, not by pausing between requests."""
@@ -33,8 +37,45 @@ def seconds_each(limits: Sequence[Limit]) -> float:
     return max((limit.seconds / (limit.count * SHARE) for limit in limits), default=0.0)
 
 
+def share_of(limits: Sequence[Limit], *, quotas: bool) -> list[Limit]:
+    """Return what waiting may use of the short limits, or of the quotas, under names of its own."""
+    return [
+        Limit(name=f"{one.name} (waiting)", count=max(1, int(one.count * SHARE)), seconds=one.seconds)
+        for one in limits
+        if (one.seconds >= QUOTA_SECONDS) == quotas
+    ]
+
+
+class ShareGate(BudgetGate):
+    """Keeps what all triggerers ask together to their share of the short limits."""
+
+    def __init__(self, ledger: Any, site: Site) -> None:
+        super().__init__(ledger, site, limits=share_of(limits_of(site), quotas=False))
+
+    def before(self, step: httpx2.Request | SqlUnit) -> float:
+        """Take a call out of the share; the moment that counts is the next gate's."""
+        return super().before(step) if self._buckets else 0.0
+
+    def after(self, step: httpx2.Request | SqlUnit, reply: httpx2.Response | None, error: Any) -> None:
+        """Learn nothing: the gate of the limits themselves does."""
+
+
+def charge(ledger: Any, site: Site, requests: int) -> float:
+    """Account for the requests of a poll in the share of the quotas; return the seconds to the next poll.
+
+    One visit to the ledger for each poll, however many wait; all triggerers together stay within the share.
+    """
+    shares = [Bucket.of(one) for one in share_of(limits_of(site), quotas=True)]
+    if not shares or requests < 1:
+        return 0.0
+    wait: float = ledger.budgets.charge(Payer(site.instance, site.conn_id), requests, buckets=shares)
+    return wait
+
+
 class PacedDoor(AsyncDoor):
     """Performs exchanges on the event loop without holding it up.
+
+    Without gates, that is without a ledger, it keeps to the share of the limits by itself.
 
     :ivar requests: how many requests went out.
     """
@@ -42,7 +83,7 @@ class PacedDoor(AsyncDoor):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.requests = 0
-        self._apart = seconds_apart(self.site.profile.limits)
+        self._apart = 0.0 if self.gates else seconds_apart(limits_of(self.site))
         self._free_at = 0.0
 
     async def perform(self, step: Step) -> Any:

@@ -10,6 +10,10 @@ import structlog
 
 from airflow_provider_docflow.exceptions import LedgerUnavailable
 from airflow_provider_docflow.hooks.ledger import ledger_of
+from airflow_provider_docflow.ledger.incidents import Category, NewIncident
+
+REFUSED = "waiting.refused"
+"""Code of the incident of a connection through which documents are awaited and cannot be read."""
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -26,6 +30,7 @@ class Memory:
         self.ledger_conn_id, self.ledger_id, self.source = ledger_conn_id, ledger_id, source
         self.ledger: Any = None
         self._seen = 0
+        self._refused: bool | None = None
         self._trouble = ""
 
     async def open(self) -> Any:
@@ -59,15 +64,43 @@ class Memory:
             self._seen = events[-1].id
         return [event.payload for event in events]
 
-    async def failed(self, instance: str, cause: str) -> None:
-        """Tell that a system did not answer; several times in a row are one incident."""
+    async def failed(self, instance: str, cause: str, category: Category) -> None:
+        """Tell that nothing can be read through the connection; one incident, however often."""
         if self.ledger is not None:
-            await self._quietly(lambda: self.ledger.health.failed(instance, cause))
+            await self._quietly(lambda: self._failed(instance, cause, category))
+
+    def _failed(self, instance: str, cause: str, category: Category) -> None:
+        if self._refused:
+            return
+        new = NewIncident(
+            category,
+            REFUSED,
+            cause,
+            instance_id=instance,
+            document_number=self.source,
+            group_key=f"{instance}|{REFUSED}",
+        )
+        self.ledger.incidents.open(new)
+        self._refused = True
 
     async def answered(self, instance: str) -> None:
-        """Tell that a system answers; this closes the incident of its outage."""
-        if self.ledger is not None:
-            await self._quietly(lambda: self.ledger.health.answered(instance))
+        """Tell that documents can be read; this closes the incident."""
+        if self.ledger is not None and self._refused is not False:
+            await self._quietly(lambda: self._answered(instance))
+
+    def _answered(self, instance: str) -> None:
+        self.ledger.incidents.close_named(
+            REFUSED,
+            instance_id=instance,
+            document_number=self.source,
+            actor="docflow",
+            reason="the documents can be read again",
+        )
+        self._refused = False
+
+    async def charge(self, work: Callable[[Any], float]) -> float:
+        """Account for a poll in the ledger; return the seconds by which it puts the next one off."""
+        return await self._quietly(lambda: work(self.ledger)) or 0.0
 
     async def _quietly(self, work: Callable[[], T]) -> T | None:
         try:

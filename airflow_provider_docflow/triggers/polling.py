@@ -87,15 +87,15 @@ class Stream:
         except Exception as error:
             # Whatever it is, raised here it would fail every task that waits.
             await self.reader.troubled(error, self._an_instance())
-        self._plan(now, self.reader.requests - before, regular=regular)
+        cost = await self.reader.charge(self.reader.requests - before)
+        self._plan(now, cost, regular=regular)
         return snapshot
 
     def _an_instance(self) -> str:
         return next((ref.instance for ref in self.awaited.refs().values()), "")
 
-    def _plan(self, now: float, used: int, *, regular: bool) -> None:
+    def _plan(self, now: float, cost: float, *, regular: bool) -> None:
         """Put the next poll off by what this one cost."""
-        cost = used * self.reader.seconds_each
         self._newcomers_from = now + self.poll_interval
         if regular or self._next_poll is None:
             self._next_poll = now + max(self.poll_interval, cost)

@@ -12,13 +12,16 @@ import structlog
 from airflow.sdk import BaseHook
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.limits import limits_of
 from airflow_provider_docflow.core.paging import chunks
 from airflow_provider_docflow.core.profile import Reading
 from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.hooks.connections import site_of
 from airflow_provider_docflow.hooks.docflow import DocflowHook, system_for
+from airflow_provider_docflow.hooks.gates import close_all
+from airflow_provider_docflow.ledger.troubles import category_of
 from airflow_provider_docflow.triggers.awaited import Identity
-from airflow_provider_docflow.triggers.door import PacedDoor, seconds_each
+from airflow_provider_docflow.triggers.door import PacedDoor, ShareGate, charge, seconds_each
 from airflow_provider_docflow.triggers.feed import Feed
 from airflow_provider_docflow.triggers.memory import Memory
 
@@ -50,21 +53,25 @@ class Reader:
         self._door: PacedDoor | None = None
         self._spent = 0
         self._sweep_in = 0
-        self._trouble = ""
+        self._trouble, self._served = "", False
 
     @property
     def requests(self) -> int:
         """How many requests went out so far."""
         return self._spent + (self._door.requests if self._door else 0)
 
-    @property
-    def seconds_each(self) -> float:
-        """Seconds by which a request puts the next poll off, so that the connection's limits are kept."""
-        return seconds_each(self._door.site.profile.limits) if self._door else 0.0
+    async def charge(self, used: int) -> float:
+        """Account for the requests of a poll; return the seconds by which it puts the next one off."""
+        if self._door is None:
+            return 0.0
+        site = self._door.site
+        if self.memory.ledger is None:
+            return used * seconds_each(limits_of(site))
+        return await self.memory.charge(lambda ledger: charge(ledger, site, used))
 
     async def changed(self, known: Refs) -> Refs:
         """Return which of the awaited documents to read in a regular poll: all, or those that changed."""
-        door = await self._connected()
+        door = await self._connected(known)
         kind = door.site.profile.of(self.document_type)
         instances = {ref.instance for ref in known.values()}
         few = math.ceil(len(known) / max(1, kind.page_size)) < FEED_PAYS
@@ -96,13 +103,13 @@ class Reader:
     async def read(self, refs: Refs) -> Readings:
         """Read documents; what only the connection is to blame for is left out, and may be asked again."""
         found: Readings = {}
-        door = await self._connected()
+        door = await self._connected(refs)
         for instance in sorted({ref.instance for ref in refs.values()}):
             mine = {identity: ref for identity, ref in refs.items() if ref.instance == instance}
             trouble = await self._read(door, instance, mine, found)
             if trouble is not None:
                 await self.troubled(trouble, instance)
-            elif self._trouble:
+            elif self._trouble or not self._served:
                 await self._well(instance)
         return found
 
@@ -125,7 +132,10 @@ class Reader:
         return trouble
 
     async def troubled(self, error: BaseException, instance: str) -> None:
-        """Account for a connection that does not serve: one line in the log, one incident, a new login."""
+        """Account for a connection that does not serve: one line in the log, one incident, a new login.
+
+        Whether the system is down the gates have learnt already; here it is what they let pass.
+        """
         told = f"{type(error).__name__}: {error}"
         if told != self._trouble:
             known = isinstance(error, exc.DocflowError)
@@ -135,21 +145,24 @@ class Reader:
                 exc_info=None if known else error,
             )
         self._trouble = told
-        if instance:
-            await self.memory.failed(instance, told)
+        if instance and not isinstance(error, exc.HeldError | exc.TransientError | exc.LedgerError):
+            known = isinstance(error, exc.DocflowError)
+            await self.memory.failed(instance, told, category_of(error) if known else "technical")  # type: ignore[arg-type]
         await self.close()
 
     async def _well(self, instance: str) -> None:
-        log.info("The system answers again")
-        self._trouble = ""
+        if self._trouble:
+            log.info("The system answers again")
+        self._trouble, self._served = "", True
         await self.memory.answered(instance)
 
-    async def _connected(self) -> PacedDoor:
+    async def _connected(self, refs: Refs) -> PacedDoor:
         if self._door is None:
             connection = await BaseHook.aget_connection(self.hook.docflow_conn_id)
             ledger = await self.memory.open()
             # In a thread: masking secrets, certificates and database drivers all hold the loop up.
-            self._door = await asyncio.to_thread(_door, connection, ledger)
+            instance = next((ref.instance for ref in refs.values()), "")
+            self._door = await asyncio.to_thread(_door, connection, ledger, instance)
         return self._door
 
     async def close(self) -> None:
@@ -158,12 +171,15 @@ class Reader:
         if door is not None:
             self._spent += door.requests
             await door.aclose()
+            await asyncio.to_thread(close_all, door.gates)
 
 
-def _door(connection: Any, ledger: Any) -> PacedDoor:
-    site = site_of(connection)
+def _door(connection: Any, ledger: Any, instance: str) -> PacedDoor:
+    # Whoever waits has read the documents before: their instance is the one whose limits count.
+    site = replace(site_of(connection), instance=instance)
     system = system_for(site, ledger)
-    return PacedDoor(site, tokens=system.tokens, sql=system.sql, concurrency=system.concurrency)
+    gates = (ShareGate(ledger, site), *system.gates) if ledger is not None else ()
+    return PacedDoor(site, tokens=system.tokens, sql=system.sql, gates=gates, concurrency=system.concurrency)
 
 
 def _is_of_the_document(reading: object) -> bool:

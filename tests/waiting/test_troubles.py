@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.limits import Bucket
 from airflow_provider_docflow.core.profile import Changes, Limit
 from airflow_provider_docflow.ledger import Ledger
 from airflow_provider_docflow.triggers.awaited import Awaited
 from airflow_provider_docflow.triggers.document import check_event, stream_key
-from airflow_provider_docflow.triggers.door import seconds_apart, seconds_each
+from airflow_provider_docflow.triggers.door import seconds_apart, seconds_each, share_of
 from airflow_provider_docflow.triggers.feed import Feed
 from airflow_provider_docflow.triggers.memory import Memory, named_in
 from airflow_provider_docflow.triggers.polling import Stream
@@ -34,18 +35,17 @@ def test_a_system_that_refuses_fails_nobody(oa: Oa, ledger: Ledger, status: int)
             waits = running.add(*(trigger(ledger, ref) for ref in refs))
             await until(lambda: oa.count("read") >= 8)
             assert not any(wait.done() for wait in waits)
-            incident = ledger.health.get(INSTANCE)
-            assert incident is not None
-            assert incident.state == "open"
+            (incident,) = ledger.incidents.search()
+            assert (incident.code, incident.instance_id) == ("waiting.refused", INSTANCE)
             oa.fails_with = None
             for ref in refs:
                 oa.decide(ref.internal_id)
             return await all_of(waits)
 
     assert len(asyncio.run(run())) == 2
-    found = ledger.health.get(INSTANCE)
-    assert found is not None
-    assert (found.state, found.incident) == ("closed", None)
+    assert ledger.incidents.search() == []
+    known = ledger.health.get(INSTANCE)
+    assert known is None or known.plain, "a system that refuses is not down"
 
 
 def test_a_server_that_is_gone_and_comes_back_fails_nobody(
@@ -53,6 +53,7 @@ def test_a_server_that_is_gone_and_comes_back_fails_nobody(
 ) -> None:
     (ref,) = oa.enter("PR-1")
     right = oa.connection()
+    monkeypatch.setenv("AIRFLOW__DOCFLOW__OUTAGE_PROBE_SECONDS", "0.2")
     monkeypatch.setenv("AIRFLOW_CONN_OA", right.replace(str(oa.port), "9"))
 
     async def run() -> list[Any]:
@@ -77,7 +78,7 @@ def test_a_connection_that_is_deleted_fails_nobody(
     async def run() -> list[Any]:
         async with triggerer() as running:
             waits = running.add(trigger(ledger, ref))
-            await until(lambda: ledger.health.get(INSTANCE) is not None)
+            await until(lambda: ledger.incidents.search() != [])
             monkeypatch.setenv("AIRFLOW_CONN_OA", right)
             oa.decide("PR-1")
             return await all_of(waits)
@@ -236,21 +237,25 @@ def test_the_interval_stretches_to_the_connections_limits(
     assert seconds_apart([second, day]) == 0.05
     assert seconds_each([second, day]) == 864.0
     assert seconds_each([]) == seconds_apart([]) == 0.0
+    assert [(one.count, one.seconds) for one in share_of([second, day], quotas=True)] == [(100, 86_400.0)]
+    assert [(one.count, one.seconds) for one in share_of([second, day], quotas=False)] == [(20, 1.0)]
     use_profile(page_size=1, feed=False, limits=(day,))
     refs = oa.enter("PR-1", "PR-2", "PR-3")
-    key = ("another key",)
+    each = Bucket.of(share_of([day], quotas=True)[0]).each_us / 1_000_000
 
-    async def run() -> float:
+    async def run(key: str) -> float:
         memory = Memory("docflow_ledger", ledger.ledger_id, "oa")
-        stream = Stream(key, Reader("oa", TYPE, memory), memory, poll_interval=1.0)
-        Awaited.enter(key, refs, asyncio.get_running_loop().time())
+        stream = Stream((key,), Reader("oa", TYPE, memory), memory, poll_interval=1.0)
+        Awaited.enter((key,), refs, asyncio.get_running_loop().time())
         assert len(await stream._turn()) == 3
-        Awaited.leave(key, refs)
+        Awaited.leave((key,), refs)
         await stream.reader.close()
         return stream._wait()
 
-    assert 3 * 864.0 - 60 < asyncio.run(run()) <= 3 * 864.0
-    assert key not in Awaited._streams
+    assert 3 * each - 60 < asyncio.run(run("one triggerer")) <= 3 * each
+    assert 6 * each - 60 < asyncio.run(run("another triggerer")) <= 6 * each, "both have one share"
+    assert 86_400 / each <= 100, "the polls of a day are no more than half of the quota"
+    assert not {("one triggerer",), ("another triggerer",)} & Awaited._streams.keys()
 
 
 def test_words_that_nobody_can_ever_say_are_refused() -> None:
