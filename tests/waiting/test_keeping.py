@@ -14,7 +14,7 @@ from airflow_provider_docflow.operators.listing import AdvanceCursorOperator
 from airflow_provider_docflow.operators.read import ReadDocumentOperator
 from tests.rigs.runner import Attempt, Runner, Supervisor, dag
 from tests.waiting import oa as oas
-from tests.waiting.oa import TYPE
+from tests.waiting.oa import INSTANCE, TYPE
 from tests.waiting.world import World, approval
 
 FORM = "payment_request"
@@ -306,9 +306,10 @@ def test_a_system_that_does_not_answer_passes_nothing_over(world: World, runner:
     world.oa.enter("PR-1")
     listed, _ = intake()
     world.oa.fails_with = 503
-    assert runner.run(listed).state == "up_for_retry"
+    assert runner.run(listed).state == "up_for_reschedule"
     world.oa.fails_with = None
-    assert len(partitions(runner.run(listed, try_number=2))) == 1
+    world.ledger.health.ask_now(INSTANCE)
+    assert len(partitions(runner.run(listed, reschedules=1))) == 1
 
 
 def test_a_long_feed_is_emitted_in_portions(world: World, runner: Runner) -> None:
