@@ -28,9 +28,10 @@ _opened: dict[tuple[int, str], Ledger] = {}
 _lock = threading.Lock()
 
 
-def ledger_of(conn_id: str = DEFAULT_CONN_ID) -> Ledger:
+def ledger_of(conn_id: str = DEFAULT_CONN_ID, *, role: str = "") -> Ledger:
     """Open the ledger; one per process and address.
 
+    :param role: what this process is, where it cannot be seen; a worker and a triggerer can.
     :raises LedgerUnavailable: it cannot be reached, or SQLite is asked to serve several machines.
     :raises LedgerSchemaMismatch: ``airflow docflow db upgrade`` has to run first.
     :raises Misconfigured: ``[docflow] incident_rules`` or ``people`` is wrong.
@@ -43,7 +44,7 @@ def ledger_of(conn_id: str = DEFAULT_CONN_ID) -> Ledger:
         if known is None:
             known = _opened[os.getpid(), url] = Ledger.open(url, keys=keys)
     configure(known)
-    if role := process_role():
+    if role := role or process_role():
         # Whether a process was seen here is for people to know; no work waits for it.
         with suppress(exc.DocflowError):
             known.sightings.seen(role, hostname())

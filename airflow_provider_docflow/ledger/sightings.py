@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 ROLES = ("worker", "triggerer", "api-server")
 REPEAT_SECONDS = 60.0
+PAGES_REPEAT_SECONDS = 3600.0
+"""The API server stays what it is; nothing is compared with the moment at which it was seen."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ class Sightings(Store):
         """
         with self._lock:
             last = self._told.get(role)
-            if last is not None and time.monotonic() - last < REPEAT_SECONDS:
+            repeat = PAGES_REPEAT_SECONDS if role == "api-server" else REPEAT_SECONDS
+            if last is not None and time.monotonic() - last < repeat:
                 return
             self._told[role] = time.monotonic()
         self._tell(role, (host or socket.getfqdn())[:255])

@@ -55,7 +55,8 @@ def ledger() -> Any:
 
     :raises LedgerUnavailable: it cannot be reached; the pages then answer 503.
     """
-    return ledger_of(conf.get("docflow", "ledger_conn_id", fallback=DEFAULT_CONN_ID))
+    conn_id = conf.get("docflow", "ledger_conn_id", fallback=DEFAULT_CONN_ID)
+    return ledger_of(conn_id, role="api-server")
 
 
 Reader = Annotated[Permissions, Depends(permissions)]

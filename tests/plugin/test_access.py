@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from airflow_provider_docflow.ledger import Ledger
 from airflow_provider_docflow.plugin.app import API, create_app
 from tests.plugin.conftest import token
 from tests.plugin.stories import Stories
@@ -87,3 +88,16 @@ def test_pictures_and_scripts_need_no_login(client: Browsers) -> None:
     assert browser.get("/docflow/static/nothing.js").status_code == 404
     assert browser.get("/docflow/static/../app.py").status_code == 404
     assert browser.get("/docflow/openapi.json").status_code == 404
+
+
+def test_the_api_server_is_seen_by_the_ledger_that_it_shows(client: Browsers, ledger: Ledger) -> None:
+    from sqlalchemy import delete
+
+    from airflow_provider_docflow.ledger.models.sightings import sighting
+
+    with ledger.transaction() as tx:
+        tx.execute(delete(sighting))
+    ledger.sightings._told.clear()
+    assert client("both").get("/docflow/api/v1/me").status_code == 200
+    client("both").get("/docflow/api/v1/documents")
+    assert [one.role for one in ledger.sightings.all()] == ["api-server"]
