@@ -50,6 +50,7 @@ COMMANDS = (
         Arg(("instance",), help="instance, as the ledger names it"),
         REASON,
     ),
+    command("limits", "what may be called, and how much of it is used", "limits.limits", CONN, JSON),
     *FIRST_HOUR,
     *SHADOW,
     command(

@@ -38,13 +38,15 @@ class Payer:
 class LimitUse:
     """How a limit stands.
 
-    :param free: calls that may be made at once.
+    :param size: calls that may be made at once after a rest.
+    :param free: how many of them may be made now.
     :param wait: seconds until the next call may be made.
     """
 
     name: str
     count: int
     seconds: float
+    size: int
     free: int
     wait: float
 
@@ -150,4 +152,4 @@ def use_of(bucket: Bucket, full_at: int, now: int) -> LimitUse:
     """Return how a limit stands."""
     taken = -(-max(0, full_at - now) // bucket.each_us)
     wait = max(0, bucket.free_at(full_at) - now) / SECOND
-    return LimitUse(bucket.name, bucket.count, bucket.seconds, max(0, bucket.size - taken), wait)
+    return LimitUse(bucket.name, bucket.count, bucket.seconds, bucket.size, max(0, bucket.size - taken), wait)
