@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
@@ -17,6 +17,7 @@ from airflow_provider_docflow.plugin.reading_incidents import router as incident
 
 API = "/api/v1"
 STATIC = Path(__file__).with_name("static")
+_NOT_KEPT = {"Cache-Control": "no-store"}
 _STATUS: tuple[tuple[type[exc.DocflowError], int], ...] = (
     (exc.LedgerError, 503),
     (exc.Misconfigured, 503),
@@ -38,7 +39,7 @@ def create_app() -> FastAPI:
     """Return the application; every route of its API asks for a login, its static files do not."""
     app = FastAPI(title="docflow", docs_url=None, redoc_url=None, openapi_url=None)
     adopt_auth_manager(app)
-    api = APIRouter(prefix=API, dependencies=[Depends(permissions)])
+    api = APIRouter(prefix=API, dependencies=[Depends(permissions), Depends(not_kept)])
     for router in (documents, incidents, acting):
         api.include_router(router)
     app.include_router(api)
@@ -47,8 +48,13 @@ def create_app() -> FastAPI:
     return app
 
 
+def not_kept(response: Response) -> None:
+    """Have no browser or proxy keep what one user may see."""
+    response.headers.update(_NOT_KEPT)
+
+
 def told(_request: Request, error: Exception) -> JSONResponse:
     """Answer with what a typed error says, without traceback and without secrets."""
     status = next((number for kind, number in _STATUS if isinstance(error, kind)), 500)
     body = {"detail": redact_text(str(error)), "error": type(error).__name__}
-    return JSONResponse(body, status_code=status, headers={"Cache-Control": "no-store"})
+    return JSONResponse(body, status_code=status, headers=_NOT_KEPT)

@@ -78,7 +78,9 @@ def test_who_may_read_what(
     assert client("").get(url).status_code == 401
     assert client("").get(url, headers={"Authorization": "Bearer nonsense"}).status_code == 403
     assert client("").get(url, headers={"Authorization": f"Bearer {token('one')}x"}).status_code == 403
-    assert {name: client(name).get(url).status_code for name in LOGINS} == answers
+    answered = {name: client(name).get(url) for name in LOGINS}
+    assert {name: answer.status_code for name, answer in answered.items()} == answers
+    assert {answer.headers["cache-control"] for answer in answered.values()} == {"no-store"}
     nobody = client("nobody").get(url).status_code
     assert nobody == (404 if "{" in path else 200)
 
