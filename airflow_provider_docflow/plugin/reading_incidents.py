@@ -15,6 +15,7 @@ from airflow_provider_docflow.plugin.access import (
     may_act,
     may_act_without_document,
 )
+from airflow_provider_docflow.plugin.addresses import Addresses
 from airflow_provider_docflow.plugin.reading import Limit, Offset, Text, touched_by
 from airflow_provider_docflow.plugin.shapes import Json
 
@@ -108,7 +109,8 @@ def health(reader: Reader, ledger: OpenLedger) -> list[Json]:
 
     with ledger.database.transaction(reading=True) as tx:
         found = SeenHealth(ledger).all(sight_of(reader), tx=tx)
-    return [shapes.health_of(one) for one in found]
+        addresses = Addresses.of(ledger, [one.instance for one in found], tx=tx)
+    return [{**shapes.health_of(one), "system": addresses.system(one.instance)} for one in found]
 
 
 def sight_of(reader: Permissions) -> Sight:

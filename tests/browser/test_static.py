@@ -30,6 +30,7 @@ AXES = {
     "invoicing": InvoicingState,
     "payment": PaymentState,
 }
+VERBS = ("retry", "retry_group", "assign", "close", "override", "withdraw")
 _KEY = re.compile(r'\bt\(\s*"([^"]+)"')
 _OTHER_KEYS = re.compile(r'"(page\.[\w.-]+)"')
 _MADE = {
@@ -41,10 +42,8 @@ _MADE = {
     "incident.event": ("opened", "again", "assigned", "retried", "closed"),
     "role": [role for role, _ in DEFAULTS.values()],
     "page.tab": ("list", "incidents"),
-    "page.act": [
-        f"{verb}{end}" for verb in ("retry", "retry_group", "assign", "close") for end in ("", ".hint")
-    ],
-    "page.done": ("retry", "retry_group", "assign", "close"),
+    "page.act": [f"{verb}{end}" for verb in VERBS for end in ("", ".hint")],
+    "page.done": VERBS,
     "page.error": ("401", "403", "404", "409", "422", "503"),
     "page.outage": ("open", "half-open", "recovering", "window", "planned"),
     "page.event": (

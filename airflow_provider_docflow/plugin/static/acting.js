@@ -6,8 +6,8 @@ import { useTexts } from "./texts.js";
 
 const LONGEST = 2000;
 
-// `fixed` goes with the request as it is; `assignee`, where given, is asked for as well.
-export function Act({ verb, path, done, fixed = {}, assignee, main = false }) {
+// `fixed` goes with the request as it is; `ask` names what is asked for beside the reason.
+export function Act({ verb, path, done, fixed = {}, ask = [], main = false }) {
   const { t } = useTexts();
   const [open, setOpen] = useState(false);
   const close = (text) => {
@@ -21,27 +21,27 @@ export function Act({ verb, path, done, fixed = {}, assignee, main = false }) {
     h(
       C.Dialog.Root,
       { open, onOpenChange: (event) => setOpen(event.open), role: "dialog" },
-      h(C.Portal, null, h(C.Dialog.Backdrop), h(C.Dialog.Positioner, null, open && h(Form, { verb, path, fixed, assignee, close }))),
+      h(C.Portal, null, h(C.Dialog.Backdrop), h(C.Dialog.Positioner, null, open && h(Form, { verb, path, fixed, ask, close }))),
     ),
   );
 }
 
-function Form({ verb, path, fixed, assignee, close }) {
+function Form({ verb, path, fixed, ask, close }) {
   const { t } = useTexts();
   const [reason, setReason] = useState("");
-  const [person, setPerson] = useState(assignee);
+  const [given, setGiven] = useState(Object.fromEntries(ask.map((one) => [one.name, one.value || ""])));
   const [state, setState] = useState({ sending: false, error: null });
   // A second click is quicker than the state of the page.
   const sent = useRef(false);
-  const complete = Boolean(reason.trim());
+  const complete = reason.trim() !== "" && ask.every((one) => !one.required || given[one.name].trim() !== "");
   const send = async (event) => {
     event.preventDefault();
     if (!complete || sent.current) return;
     sent.current = true;
     setState({ sending: true, error: null });
     try {
-      const body = { ...fixed, reason: reason.trim(), ...(person === undefined ? {} : { assignee: person.trim() }) };
-      await call("POST", path, { body });
+      const said = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, value.trim()]));
+      await call("POST", path, { body: { ...fixed, ...said, reason: reason.trim() } });
       close(t(`page.done.${verb}`));
     } catch (error) {
       sent.current = false;
@@ -56,14 +56,9 @@ function Form({ verb, path, fixed, assignee, close }) {
       C.Dialog.Body,
       null,
       h(C.Text, { mb: 3, color: "fg.muted", fontSize: "sm" }, t(`page.act.${verb}.hint`)),
-      person !== undefined &&
-        h(
-          C.Field.Root,
-          { mb: 3 },
-          h(C.Field.Label, null, t("page.assignee")),
-          h(C.Input, { value: person, maxLength: 255, onChange: (event) => setPerson(event.target.value) }),
-          h(C.Field.HelperText, null, t("page.assignee.hint")),
-        ),
+      ask.map((one) =>
+        h(Asked, { key: one.name, one, value: given[one.name], onChange: (value) => setGiven({ ...given, [one.name]: value }) }),
+      ),
       h(
         C.Field.Root,
         { required: true },
@@ -79,5 +74,15 @@ function Form({ verb, path, fixed, assignee, close }) {
       h(C.Button, { variant: "ghost", type: "button", onClick: () => close("") }, t("page.cancel")),
       h(C.Button, { type: "submit", colorPalette: "brand", disabled: !complete, loading: state.sending }, t(`page.act.${verb}`)),
     ),
+  );
+}
+
+function Asked({ one, value, onChange }) {
+  return h(
+    C.Field.Root,
+    { mb: 3, required: one.required },
+    h(C.Field.Label, null, one.label, one.required && h(C.Field.RequiredIndicator)),
+    h(C.Input, { value, maxLength: 255, onChange: (event) => onChange(event.target.value) }),
+    h(C.Field.HelperText, null, one.hint),
   );
 }

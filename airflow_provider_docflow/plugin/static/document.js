@@ -1,5 +1,6 @@
 // One document: its chain through the systems, who decided what, what is open, and which tasks touched it.
 import { C, Inside, Outside, h, useState } from "./react.js";
+import { Act } from "./acting.js";
 import { useGet } from "./api.js";
 import { Lanes, kindOf, sentence, worthTelling } from "./lanes.js";
 import { Amount, Answer, Nothing, NumberLink, Rows, Section, States, numberOf, paletteOf } from "./parts.js";
@@ -13,16 +14,17 @@ export function DocumentPage({ route }) {
     C.Box,
     null,
     h(Inside, { to: route.to({}), fontSize: "sm" }, t("page.back")),
-    h(Answer, { asked, children: (detail) => h(Whole, { route, detail }) }),
+    h(Answer, { asked, children: (detail) => h(Whole, { route, detail, reload: asked.reload }) }),
   );
 }
 
-function Whole({ route, detail }) {
+function Whole({ route, detail, reload }) {
   const { t } = useTexts();
   return h(
     C.Box,
     null,
     h(Head, { row: detail.document }),
+    detail.may_act && h(Overriding, { row: detail.document, reload }),
     h(
       Section,
       { title: t("page.chain"), mt: 4 },
@@ -68,6 +70,25 @@ function Head({ row }) {
         h(C.DataList.Item, { key: name, gap: 0 }, h(C.DataList.ItemLabel, null, name), h(C.DataList.ItemValue, null, value)),
       ),
     ),
+  );
+}
+
+function Overriding({ row, reload }) {
+  const { t } = useTexts();
+  const [said, setSaid] = useState("");
+  const done = (text) => {
+    setSaid(text);
+    reload();
+  };
+  const path = `documents/${encodeURIComponent(row.key)}/override`;
+  const field = { name: "field", label: t("page.field"), hint: t("page.field.hint"), required: true };
+  const value = { name: "value", label: t("page.value"), hint: t("page.value.hint"), required: true };
+  return h(
+    C.HStack,
+    { mt: 3, gap: 2, wrap: "wrap" },
+    h(Act, { verb: "override", path, done, ask: [field, value] }),
+    h(Act, { verb: "withdraw", path, done, fixed: { value: null }, ask: [field] }),
+    h(C.Box, { role: "status", "aria-live": "polite", color: "fg.success" }, said),
   );
 }
 

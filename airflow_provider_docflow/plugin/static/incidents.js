@@ -207,13 +207,15 @@ function Incident({ route, one, reload }) {
 }
 
 function Actions({ one, done }) {
+  const { t } = useTexts();
+  const person = { name: "assignee", label: t("page.assignee"), hint: t("page.assignee.hint"), value: one.assignee };
   const at = (verb) => `incidents/${one.id}/${verb}`;
   return h(
     C.HStack,
     { mt: 3, gap: 2, wrap: "wrap" },
     h(Act, { verb: "retry", path: at("retry"), done, main: true }),
     one.group_size > 1 && h(Act, { verb: "retry_group", path: "incident-groups/retry", fixed: { group_key: one.group_key }, done }),
-    h(Act, { verb: "assign", path: at("assign"), done, assignee: one.assignee || "" }),
+    h(Act, { verb: "assign", path: at("assign"), done, ask: [person] }),
     h(Act, { verb: "close", path: at("close"), done }),
   );
 }
