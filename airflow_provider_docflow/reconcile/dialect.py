@@ -12,6 +12,9 @@ from dataclasses import dataclass
 AMOUNT = "DECIMAL(38, 10)"
 FULL_WIDTH = "".join(chr(code) for code in range(0xFF01, 0xFF5F)) + "\u3000"
 HALF_WIDTH = "".join(chr(code) for code in range(0x21, 0x7F)) + " "
+#: Blanks, ASCII's punctuation, Latin-1's, general and CJK punctuation: the same in every engine, which
+#: \\p{P} and [:punct:] are not.
+PUNCTUATION = "[\x01-/:-@\\[-`{-\u00bf\u00d7\u00f7\u2000-\u206f\u3000-\u303f]+"
 _DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.]+)?$"
 _INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9:.]+ ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$"
 _NUMBER = r"^[+-]?([0-9]+([.][0-9]{0,10}0*)?|[.][0-9]{1,10}0*)$"
@@ -32,13 +35,11 @@ class Dialect:
     """How one engine says it.
 
     :param name: of the engine.
-    :param word: regular expression of what is neither a letter nor a digit.
     :param again: flag of ``regexp_replace`` that replaces all; empty where it always does.
     :param group: how a replacement names the groups of its pattern, with ``{}`` for the number.
     """
 
     name: str
-    word: str
     again: str
     group: str
 
@@ -84,9 +85,21 @@ class Dialect:
         """
         plain = self.matches(expression, _DAY)
         aware = self.matches(expression, _INSTANT)
-        date = f"try_cast(substr({expression}, 1, 10) AS DATE)"
-        instant = f"try_cast(CASE WHEN {aware} THEN {expression} END AS TIMESTAMP WITH TIME ZONE)"
+        date = self.day(expression)
+        instant = self.instant(f"CASE WHEN {aware} THEN {expression} END")
         return f"CASE WHEN {plain} THEN {date} WHEN {aware} THEN {self.local_day(instant, zone)} END"
+
+    def day(self, expression: str) -> str:
+        """Return the ISO date with which a text begins, NULL where there is no such day."""
+        return f"try_cast(substr({expression}, 1, 10) AS DATE)"
+
+    def instant(self, expression: str) -> str:
+        """Return an ISO instant, NULL where there is no such moment."""
+        return f"try_cast({expression} AS TIMESTAMP WITH TIME ZONE)"
+
+    def lower(self, expression: str) -> str:
+        """Return a text in small letters."""
+        return f"lower({expression})"
 
     def local_day(self, expression: str, zone: str) -> str:
         """Return the business date of an instant in a zone."""
@@ -94,11 +107,11 @@ class Dialect:
 
     def normal(self, expression: str) -> str:
         """Return a text as :class:`TextKey` compares it."""
-        narrow = f"lower(translate({expression}, {literal(FULL_WIDTH)}, {literal(HALF_WIDTH)}))"
+        narrow = self.lower(f"translate({expression}, {literal(FULL_WIDTH)}, {literal(HALF_WIDTH)})")
         # Zeros first: once the punctuation is gone, 2026-001 cannot be told from 2026001.
         first, second = self.group.format(1), self.group.format(2)
         short = self.replace_all(narrow, "(^|[^0-9])0+([0-9])", first + second)
-        return f"nullif({self.replace_all(short, self.word, '')}, '')"
+        return f"nullif({self.replace_all(short, PUNCTUATION, '')}, '')"
 
     def words(self, expression: str) -> str:
         """Return the words of a text as rows, for the select list."""
@@ -106,4 +119,25 @@ class Dialect:
         return f"unnest({split})"
 
 
-DUCKDB = Dialect("duckdb", word=r"[^\p{L}\p{N}]+", again="g", group="\\{}")
+class PostgresDialect(Dialect):
+    """PostgreSQL's words."""
+
+    def matches(self, expression: str, pattern: str) -> str:
+        """Tell whether a text matches a pattern."""
+        return f"{expression} ~ {self.pattern(pattern)}"
+
+    def day(self, expression: str) -> str:
+        """Return the ISO date with which a text begins; a day that is none fails."""
+        return f"cast(substr({expression}, 1, 10) AS DATE)"
+
+    def instant(self, expression: str) -> str:
+        """Return an ISO instant; one that is none fails."""
+        return f"cast({expression} AS TIMESTAMP WITH TIME ZONE)"
+
+    def lower(self, expression: str) -> str:
+        """Return a text in small letters of every script, whatever the database's own language is."""
+        return f'lower({expression} COLLATE "und-x-icu")'
+
+
+DUCKDB = Dialect("duckdb", again="g", group="\\{}")
+POSTGRES = PostgresDialect("postgresql", again="g", group="\\{}")

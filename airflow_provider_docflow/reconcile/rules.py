@@ -216,9 +216,9 @@ def expected(name: str, field: str, limit: str, account: str, **more: Any) -> Ex
     :raises Misconfigured: the limit is no number above zero, or no account is named.
     """
     bound = tolerance(limit).absolute
-    if not bound or not account:
+    if not bound or not account or not name.isidentifier():
         raise Misconfigured(
-            f"the expected difference {name} has no limit or no account.",
+            f"the expected difference {name!r} has no name, no limit or no account.",
             field=field,
             remedy='Give a limit such as "25.00" and the account on which it is posted.',
         )

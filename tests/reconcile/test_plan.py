@@ -6,13 +6,22 @@ import pytest
 
 from airflow_provider_docflow.reconcile.engines.base import Engine
 from airflow_provider_docflow.reconcile.engines.duck import DuckEngine
+from airflow_provider_docflow.reconcile.engines.postgres import PostgresEngine
 from tests.reconcile.cases import CASES, CUT_OFF, Case
 from tests.reconcile.rig import reconcile
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    made = DuckEngine(threads=1)
+ENGINES = ("duckdb", "postgresql")
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    made: Engine
+    if request.param == "duckdb":
+        made = DuckEngine(threads=1)
+    else:
+        server = request.getfixturevalue("postgres_server")
+        made = PostgresEngine(server.create("reconcile"))
     yield made
     made.close()
 

@@ -49,15 +49,13 @@ class Table:
 
     def _row(self, item: Item, n: int) -> tuple[Value, ...]:
         left, right = _at(item.left, n), _at(item.right, n)
-        part = Item(item.standing, item.kind, item.rule, *([one] if one else [] for one in (left, right)), ())
+        mine, theirs = ([one] if one else [] for one in (left, right))
+        part = Item(item.standing, item.kind, item.rule, mine, theirs, ())
         effects = part.effect(self.plan.amount, self.plan.currency) if self.plan.amount else {}
         currency, amount = next(iter(effects.items())) if len(effects) == 1 else ("", None)
         differing = ", ".join(one.field for one in item.differences)
-        values = [
-            self._shown(name, side.get(name) if side else None)
-            for name in self.fields
-            for side in (left, right)
-        ]
+        sides = (left or {}, right or {})
+        values = [self._shown(name, side.get(name)) for name in self.fields for side in sides]
         age = self.age(item)
         return (item.standing, item.kind, item.rule, differing, amount, currency, age, *values)
 

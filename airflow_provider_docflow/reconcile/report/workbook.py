@@ -50,9 +50,8 @@ class Workbook:
         self._line(*(self._text(f"reconcile.{name}") for name in names), self._text("reconcile.explained_by"))
         for total in told["totals"]:
             amounts = [Decimal(total[name]) for name in names[1:]]
-            parts = [
-                f"{self._text(f'break.{word}')} {value}" for word, value in total["explained_by"].items()
-            ]
+            effects = total["explained_by"].items()
+            parts = [f"{self._text(f'break.{word}')} {value}" for word, value in effects]
             self._line(total["currency"], *amounts, "; ".join(parts))
 
     def save(self, path: Path) -> None:

@@ -34,6 +34,10 @@ class SqlSource(Source):
         """Make a table of the engine out of the query's rows."""
         from airflow_provider_docflow.hooks.sql import SqlUnits
 
+        if getattr(engine, "sql_conn_id", None) == self.conn_id:
+            # It is the database that reconciles: the rows stay where they are.
+            engine.load_query(table, self.sql, dict(self.parameters))  # type: ignore[attr-defined]
+            return
         with SqlUnits(self.conn_id).streaming(self.sql, dict(self.parameters), PART) as found:
             columns, rows = found
             if not columns:
