@@ -10,6 +10,7 @@ from airflow_provider_docflow.cli.arguments import CONN, JSON, NUMBER, REASON, c
 from airflow_provider_docflow.cli.deciding import DECIDING
 from airflow_provider_docflow.cli.first_hour import FILL, FIRST_HOUR
 from airflow_provider_docflow.cli.reconciling import RECONCILING
+from airflow_provider_docflow.cli.retention import CLEAN
 from airflow_provider_docflow.cli.shadows import SHADOW
 
 _ROUTE: Sequence[Arg] = (
@@ -79,6 +80,7 @@ COMMANDS = (
         subcommands=(
             command("upgrade", "create the schema or bring it up to date", "ledgers.upgrade"),
             command("check", "tell the ledger's id and schema", "ledgers.check"),
+            CLEAN,
         ),
     ),
     GroupCommand(

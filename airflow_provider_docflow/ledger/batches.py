@@ -92,13 +92,13 @@ class Batches(Store):
 
         :param after: the last position of the page before.
         :param status: only items of this status; empty for those without an outcome.
-        :raises NotFound: there is no such batch.
+        :raises NotFound: there is no such batch, or its items were removed for their age.
         """
         query = select(batch_item).where(batch_item.c.batch_id == batch_id, batch_item.c.position > after)
         query = query.where(batch_item.c.status == status) if status is not None else query
 
         def work(connection: Connection) -> list[BatchItem]:
-            self.get(batch_id, tx=connection)
+            self._refuse_removed(connection, batch_id)
             rows = connection.execute(query.order_by(batch_item.c.position).limit(limit))
             return [
                 BatchItem(
@@ -108,6 +108,15 @@ class Batches(Store):
             ]
 
         return self._db.read(work, tx)
+
+    def _refuse_removed(self, connection: Connection, batch_id: str) -> None:
+        self.get(batch_id, tx=connection)
+        when = connection.scalar(select(batch.c.purged_at).where(batch.c.id == batch_id))
+        if when is not None:
+            raise NotFound(
+                f"the documents of batch {batch_id} were removed for their age on {when.date().isoformat()}",
+                remedy="Clear the task that made it too: what was written is found, not written again.",
+            )
 
     def set_outcomes(
         self, batch_id: str, outcomes: Mapping[int, Mapping[str, Any]], *, tx: Connection | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -184,3 +184,17 @@ def replace_unknown(error: exc.DocflowError, settle_seconds: float) -> exc.Unkno
     attrs = error.attrs()
     attrs["retry_after"] = max(error.retry_after or 0.0, settle_seconds)
     return exc.UnknownOutcome(error.message, **attrs)
+
+
+def refuse_shadows(requests: Sequence[WriteRequest]) -> None:
+    """Refuse to write what is about a document that only a shadow run knows.
+
+    :raises ShadowReference: one is.
+    """
+    for request in requests:
+        if (request.ref and request.ref.is_shadow) or any(use.source.is_shadow for use in request.uses):
+            raise exc.ShadowReference(
+                "it was never written: only a shadow run knows it.",
+                document=request.reference,
+                remedy="Clear the task upstream so that it runs live.",
+            )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, select, update
 
 from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.exceptions import NotFound
@@ -34,7 +34,10 @@ class NewSnapshot:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A document as it stood; the fields mean the same as in :class:`NewSnapshot`."""
+    """A document as it stood; the fields mean the same as in :class:`NewSnapshot`.
+
+    :param body: empty once it was removed for its age.
+    """
 
     id: int
     revision: str
@@ -66,7 +69,17 @@ class Snapshots(Store):
             rows = [self._row(digest, wanted[digest], now) for digest in part]
             insert_missing(connection, snapshot, rows)
         known |= _ids(connection, missing)
+        self._fill(connection, wanted)
         return [known[digest] for digest in digests]
+
+    def _fill(self, connection: Connection, wanted: Mapping[str, NewSnapshot]) -> None:
+        """Put back what was removed for its age: the document stands like that again."""
+        for some in chunks(sorted(wanted)):
+            query = select(snapshot.c.digest).where(snapshot.c.digest.in_(some))
+            for digest in connection.execute(query.where(snapshot.c.purged_at.is_not(None))).scalars():
+                body = self._cipher.seal(dict(wanted[digest].body))
+                again = {"body": body, "purged_at": None, "taken_at": self._now()}
+                connection.execute(update(snapshot).where(snapshot.c.digest == digest).values(again))
 
     def _row(self, digest: str, one: NewSnapshot, now: datetime) -> dict[str, Any]:
         row = {"digest": digest, "ref_key": ref_key(one.ref), "revision": one.revision, "taken_at": now}
@@ -113,7 +126,8 @@ class Snapshots(Store):
 
     def _snapshot(self, row: RowMapping) -> Snapshot:
         names = ("id", "revision", "material_hash", "content_hash", "taken_at")
-        return Snapshot(**{name: row[name] for name in names}, body=self._cipher.open(row["body"]))
+        body = self._cipher.open(row["body"]) if row["body"] else {}
+        return Snapshot(**{name: row[name] for name in names}, body=body)
 
 
 def _digest(one: NewSnapshot) -> str:

@@ -30,6 +30,7 @@ from airflow_provider_docflow.ledger.requests import (
     as_docflow,
     intent_request,
     receipt_of,
+    refuse_shadows,
     replace_unknown,
     verb_of,
     write_item,
@@ -79,9 +80,11 @@ class Writer:
             the ledger itself fails.
         :raises LedgerError: the ledger cannot be reached; nothing was sent for what is not accounted for.
         :raises InstanceChanged: writing to this instance is blocked.
+        :raises ShadowReference: one is about a document that only a shadow run knows.
         """
         if not requests:
             return []
+        refuse_shadows(requests)
         self.ledger.instances.writable(self.site.instance)
         first = requests[0].key
         write = self.site.profile.write(first.target_type, verb_of(first.purpose))
