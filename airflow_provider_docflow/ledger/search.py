@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Literal, get_args
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, false, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, false, func, null, select
 
 from airflow_provider_docflow.exceptions import InvalidDocument
 from airflow_provider_docflow.ledger.audiences import seen_by
@@ -95,15 +95,24 @@ def _fold(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", once).split())
 
 
-def matching(query: Select[Any], wanted: Search) -> Select[Any]:
-    """Return a query of documents with the conditions of a search."""
+def matching(query: Select[Any], wanted: Search, *, walked: bool = False) -> Select[Any]:
+    """Return a query of documents with the conditions of a search.
+
+    :param walked: whether the rows come from the index of their order; then no other index is taken.
+    """
+
+    def column(name: str) -> ColumnElement[Any]:
+        # SQLite would take the index of a filter that keeps nearly everything, and sort all of that.
+        found = document.c[name]
+        return func.coalesce(found, null(), type_=found.type) if walked else found
+
     conditions: list[ColumnElement[bool]] = [
-        document.c[name] == value for name in _EXACT if (value := getattr(wanted, name))
+        column(name) == value for name in _EXACT if (value := getattr(wanted, name))
     ]
     conditions += [document.c[axis] == word for axis, word in wanted.state.items() if axis in AXES]
     conditions += _parts(wanted)
-    conditions += _between(document.c.amount, wanted.amount_from, wanted.amount_to)
-    conditions += _between(document.c.issue_date, wanted.issued_from, wanted.issued_to)
+    conditions += _between(column("amount"), wanted.amount_from, wanted.amount_to)
+    conditions += _between(column("issue_date"), wanted.issued_from, wanted.issued_to)
     if wanted.dag_ids is not None:
         conditions.append(seen_by(wanted.dag_ids))
     if wanted.touched_by is not None:
@@ -176,7 +185,7 @@ def _ordered(
 ) -> list[str]:
     """Walk through the index of a column; what is not known comes last in either direction."""
     by = document.c[column]
-    query = _indexed(matching(select(document.c.ref_key), wanted), column)
+    query = matching(select(document.c.ref_key), wanted, walked=True)
     orders = [one.desc() if falling else one.asc() for one in (by, document.c.ref_key)]
     if not by.nullable:
         return list(connection.execute(query.order_by(*orders).offset(offset).limit(limit)).scalars())
@@ -190,12 +199,6 @@ def _ordered(
         start = offset - connection.execute(count).scalar_one()
     rest = query.where(by.is_(None)).order_by(orders[1]).offset(start).limit(limit - len(found))
     return found + list(connection.execute(rest).scalars())
-
-
-def _indexed(query: Select[Any], column: str) -> Select[Any]:
-    """Have SQLite walk through the index of the order, not through that of a filter that keeps too much."""
-    index = next(one for one in document.indexes if next(iter(one.columns)).name == column)
-    return query.with_hint(document, f"INDEXED BY {index.name}", "sqlite")
 
 
 def _sorted(rows: list[tuple[str, Any]], *, falling: bool) -> list[str]:
