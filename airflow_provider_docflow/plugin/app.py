@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
@@ -35,6 +36,15 @@ _STATUS: tuple[tuple[type[exc.DocflowError], int], ...] = (
 )
 
 
+class _Static(StaticFiles):
+    """Files that a browser asks for again each time: the modules of two versions do not fit together."""
+
+    def file_response(self, *args: Any, **named: Any) -> Response:
+        response = super().file_response(*args, **named)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
 def create_app() -> FastAPI:
     """Return the application; every route of its API asks for a login, its static files do not."""
     app = FastAPI(title="docflow", docs_url=None, redoc_url=None, openapi_url=None)
@@ -43,7 +53,7 @@ def create_app() -> FastAPI:
     for router in (documents, incidents, acting):
         api.include_router(router)
     app.include_router(api)
-    app.mount("/static", StaticFiles(directory=STATIC, check_dir=False), name="static")
+    app.mount("/static", _Static(directory=STATIC, check_dir=False), name="static")
     app.add_exception_handler(exc.DocflowError, told)
     return app
 

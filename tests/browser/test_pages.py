@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import httpx2
 import pytest
 from playwright.sync_api import expect
 
@@ -39,6 +40,8 @@ def test_the_navigation_leads_to_all_documents(window: Any, site: Site) -> None:
     look.page.get_by_role("menuitem", name="Documents").click()
 
     expect(look.part.get_by_role("heading", name="Documents", level=1)).to_be_visible()
+    script = httpx2.get(f"{site.base_url}/docflow/static/documents.js", trust_env=False)
+    assert script.headers["cache-control"] == "no-cache", "an upgrade would meet scripts of two versions"
     total = site.get("admin", "documents")["total"]
     expect(rows(look.part)).to_have_count(total)
     expect(look.part.get_by_text(f"1–{total} of {total}")).to_be_visible()
@@ -190,6 +193,23 @@ def test_a_whole_group_is_retried_at_once(window: Any, site: Site) -> None:
 
     expect(part.get_by_text("Nothing waits for anybody.")).to_be_visible()
     assert site.get("admin", "incidents", text="CONSTRAINT")["total"] == 0
+
+
+def test_an_override_says_what_is_not_allowed(window: Any, site: Site) -> None:
+    look = window()
+    part = look.open(f"{LIST}?view=document&key={key_of(site, 'PR-2026-0305')}")
+
+    part.get_by_role("button", name="Override a value").click()
+    dialog = look.page.get_by_role("dialog")
+    dialog.get_by_label("Field").fill("document_currency_code")
+    dialog.get_by_label("Value").fill("USD")
+    dialog.get_by_label("Reason").fill("the contract says so")
+    dialog.get_by_role("button", name="Override a value").click()
+
+    expect(dialog.get_by_role("alert")).to_contain_text("document_currency_code")
+    forgive(look, "/override")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_have_count(0)
 
 
 def act(look: Window, verb: str, reason: str, **more: str) -> None:

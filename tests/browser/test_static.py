@@ -44,7 +44,7 @@ _MADE = {
     "page.tab": ("list", "incidents"),
     "page.act": [f"{verb}{end}" for verb in VERBS for end in ("", ".hint")],
     "page.done": VERBS,
-    "page.error": ("401", "403", "404", "409", "422", "503"),
+    "page.error": ("401", "403", "404", "409", "422", "502", "503"),
     "page.outage": ("open", "half-open", "recovering", "window", "planned"),
     "page.event": (
         *("read", "writing", "written", "done", "decided"),

@@ -7,7 +7,7 @@ import { useTexts } from "./texts.js";
 const LONGEST = 2000;
 
 // `fixed` goes with the request as it is; `ask` names what is asked for beside the reason.
-export function Act({ verb, path, done, fixed = {}, ask = [], main = false }) {
+export function Act({ verb, path, done, fixed = {}, ask = [], main = false, size = "sm" }) {
   const { t } = useTexts();
   const [open, setOpen] = useState(false);
   const close = (text) => {
@@ -17,7 +17,7 @@ export function Act({ verb, path, done, fixed = {}, ask = [], main = false }) {
   return h(
     Fragment,
     null,
-    h(C.Button, { size: "sm", variant: main ? "solid" : "outline", colorPalette: main ? "brand" : undefined, onClick: () => setOpen(true) }, t(`page.act.${verb}`)),
+    h(C.Button, { size, variant: main ? "solid" : "outline", colorPalette: main ? "brand" : undefined, onClick: () => setOpen(true) }, t(`page.act.${verb}`)),
     h(
       C.Dialog.Root,
       { open, onOpenChange: (event) => setOpen(event.open), role: "dialog" },

@@ -86,8 +86,8 @@ function Overriding({ row, reload }) {
   return h(
     C.HStack,
     { mt: 3, gap: 2, wrap: "wrap" },
-    h(Act, { verb: "override", path, done, ask: [field, value] }),
-    h(Act, { verb: "withdraw", path, done, fixed: { value: null }, ask: [field] }),
+    h(Act, { verb: "override", path, done, ask: [field, value], size: "xs" }),
+    h(Act, { verb: "withdraw", path, done, fixed: { value: null }, ask: [field], size: "xs" }),
     h(C.Box, { role: "status", "aria-live": "polite", color: "fg.success" }, said),
   );
 }

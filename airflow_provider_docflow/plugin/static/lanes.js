@@ -173,12 +173,12 @@ function Lane({ index, width }) {
 
 function Tick({ label, height }) {
   const x = SIDE + label.x;
-  const text = { fill: "var(--chakra-colors-fg-muted)", fontSize: 11 };
+  const text = { fill: "var(--chakra-colors-fg-muted)", style: { fontSize: "11px" } };
   return h(
     "g",
     null,
     h("line", { x1: x, x2: x, y1: TOP, y2: height, stroke: "var(--chakra-colors-border)", strokeOpacity: 0.6 }),
-    label.day && h("text", { x: x - 4, y: 15, ...text, fontWeight: 600 }, label.day),
+    label.day && h("text", { x: x - 4, y: 15, ...text }, label.day),
     h("text", { x: x - 4, y: 30, ...text }, label.time),
   );
 }
@@ -226,7 +226,7 @@ function Marker({ some, x, y }) {
     { transform: `translate(${x} ${y})` },
     h("title", null, told.join("\n")),
     h(Shape, { kind: kindOf(main), color: colorOf(main) }),
-    some.length > 1 && h("text", { x: 9, y: -7, fontSize: 10, fill: "var(--chakra-colors-fg-muted)" }, `×${some.length}`),
+    some.length > 1 && h("text", { x: 9, y: -7, fill: "var(--chakra-colors-fg-muted)", style: { fontSize: "10px" } }, `×${some.length}`),
   );
 }
 

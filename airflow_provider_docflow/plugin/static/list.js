@@ -1,5 +1,5 @@
 // The list of documents: everything the ledger knows, or what one run or one task has touched.
-import { C, Inside, h } from "./react.js";
+import { C, Inside, h, useState } from "./react.js";
 import { useGet } from "./api.js";
 import { Choice, Words } from "./fields.js";
 import { AXES, Amount, Answer, Instance, Nothing, NumberLink, Pager, Rows, States, TYPES, WORDS } from "./parts.js";
@@ -10,6 +10,8 @@ const FILTERS = [
   "text", "number", "party", "amount_from", "amount_to", "currency", "document_type", "instance",
   "company_code", ...AXES,
 ];
+// What is asked for more rarely stays folded away until somebody wants it, or an address names it.
+const MORE = ["currency", "instance", "company_code", "fulfilment", "invoicing", "payment", "sort"];
 const SORTS = ["number", "-amount", "amount", "-issue_date", "issue_date"];
 
 export function Documents({ route, within }) {
@@ -37,43 +39,47 @@ export function Documents({ route, within }) {
 
 function Filters({ route, filters, filtered, asked }) {
   const { t } = useTexts();
+  const [more, setMore] = useState(MORE.some((name) => route.get(name)));
   const set = (name) => (value) => route.set({ [name]: value, offset: null });
   const words = (name, width, rest = {}) =>
     h(Words, { key: name, label: t(`page.filter.${name}`), value: filters[name], onChange: set(name), width, ...rest });
+  const axis = (name) =>
+    h(Choice, {
+      key: name,
+      label: t(`axis.${name}`),
+      value: filters[name],
+      options: WORDS[name].map((word) => [word, t(`state.${word}`)]),
+      onChange: set(name),
+      width: "8.5rem",
+    });
   const none = Object.fromEntries([...FILTERS, "offset"].map((name) => [name, null]));
   return h(
     C.HStack,
     { as: "search", role: "search", gap: 3, wrap: "wrap", align: "flex-end", mb: 4, "aria-label": t("page.search") },
-    words("text", "16rem", { type: "search", placeholder: t("page.filter.text.hint") }),
+    words("text", "14rem", { type: "search", placeholder: t("page.filter.text.hint") }),
     h(Choice, {
       label: t("page.filter.document_type"),
       value: filters.document_type,
       options: TYPES.map((name) => [name, t(`type.${name}`)]),
       onChange: set("document_type"),
-      width: "12rem",
+      width: "11rem",
     }),
-    words("amount_from", "8rem", { inputMode: "decimal" }),
-    words("amount_to", "8rem", { inputMode: "decimal" }),
-    words("currency", "5rem", { maxLength: 3 }),
-    words("instance", "11rem"),
-    AXES.map((axis) =>
+    words("amount_from", "7rem", { inputMode: "decimal" }),
+    words("amount_to", "7rem", { inputMode: "decimal" }),
+    axis("lifecycle"),
+    axis("approval"),
+    more && [words("currency", "5rem", { maxLength: 3 }), words("instance", "11rem"), words("company_code", "7rem")],
+    more && ["fulfilment", "invoicing", "payment"].map(axis),
+    more &&
       h(Choice, {
-        key: axis,
-        label: t(`axis.${axis}`),
-        value: filters[axis],
-        options: WORDS[axis].map((word) => [word, t(`state.${word}`)]),
-        onChange: set(axis),
-        width: "8.5rem",
+        label: t("page.sort"),
+        value: route.get("sort"),
+        options: SORTS.map((name) => [name, t(`page.sort.${name}`)]),
+        any: t("page.sort.-updated_at"),
+        onChange: set("sort"),
+        width: "12rem",
       }),
-    ),
-    h(Choice, {
-      label: t("page.sort"),
-      value: route.get("sort"),
-      options: SORTS.map((name) => [name, t(`page.sort.${name}`)]),
-      any: t("page.sort.-updated_at"),
-      onChange: set("sort"),
-      width: "12rem",
-    }),
+    h(C.Button, { size: "sm", variant: "ghost", "aria-expanded": more, onClick: () => setMore(!more) }, t(more ? "page.fewer" : "page.more")),
     filtered && h(C.Button, { size: "sm", variant: "ghost", onClick: () => route.set(none) }, t("page.clear")),
     h(C.Button, { size: "sm", variant: "outline", onClick: asked.reload, loading: asked.loading }, t("page.refresh")),
   );

@@ -125,7 +125,7 @@ export function Nothing({ title, hint, small = false }) {
 function inWords(error, t) {
   const { status } = error;
   if (status === 0) return t("page.error.unreachable");
-  if ([401, 403, 404, 409, 422, 503].includes(status)) return t(`page.error.${status}`);
+  if ([401, 403, 404, 409, 422, 502, 503].includes(status)) return t(`page.error.${status}`);
   return t("page.error.other", { status: status ?? "" });
 }
 
