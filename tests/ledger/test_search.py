@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, event, insert, select
 
 from airflow_provider_docflow.exceptions import InvalidDocument
 from airflow_provider_docflow.ledger import Ledger, migrate, search
@@ -22,7 +22,7 @@ from airflow_provider_docflow.ledger.models.memory import audience, document
 from airflow_provider_docflow.ledger.models.memory import touch as touched_by
 from airflow_provider_docflow.ledger.search import TouchedBy, folded
 from airflow_provider_docflow.ledger.search_incidents import SeenIncidents, Sight
-from tests.ledger.samples import KEY, OA, Clock, ref, reserve, wanted
+from tests.ledger.samples import ERP, KEY, OA, Clock, ref, reserve, wanted
 
 
 def numbers(ledger: Ledger, **what: Any) -> list[str]:
@@ -136,6 +136,36 @@ def test_more_than_is_counted_is_told_as_more(crowd: Ledger) -> None:
     assert amounts[-3:] == [None] * 3, "what is not known comes last"
     with pytest.raises(InvalidDocument, match="no such order"):
         crowd.documents.page(Search(), sort="party_id")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        {},
+        {"amount_from": Decimal(0), "amount_to": Decimal(5)},
+        {"instance": ERP, "document_type": "purchase_order"},
+        {"state": {"lifecycle": "unknown"}, "text": "n"},
+    ],
+)
+def test_a_page_of_many_walks_through_the_index_of_its_order(
+    sqlite_ledger: Ledger, clock: Clock, monkeypatch: pytest.MonkeyPatch, what: Any
+) -> None:
+    monkeypatch.setattr(search, "COUNTED", 1)
+    for number in range(4):
+        clock.forward(1)
+        sqlite_ledger.documents.upsert([DocumentEntry(ref(f"N{number}"), amount=Decimal(number))])
+    touch(sqlite_ledger, "a", *(f"N{number}" for number in range(4)))
+    said: list[tuple[str, Any]] = []
+    engine = sqlite_ledger.database.engine
+    event.listen(engine, "before_cursor_execute", lambda *heard: said.append((heard[2], heard[3])))
+    found = sqlite_ledger.documents.page(Search(dag_ids=["a"], **what), limit=2)
+    assert [one.entry.ref.number for one in found.documents] == ["N3", "N2"]
+    (walk,) = [one for one in said if "ORDER BY" in one[0]]
+    with sqlite_ledger.transaction() as connection:
+        plan = [str(row[-1]) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {walk[0]}", walk[1])]
+    assert "USING INDEX ix_docflow_document_updated_at_ref_key_audience" in plan[0].replace("COVERING ", "")
+    assert not any("TEMP B-TREE" in step or "docflow_touch" in step for step in plan)
+    assert not any("dag_id=?" in step for step in plan), "a set is read as a whole"
 
 
 # ---- who may see what
