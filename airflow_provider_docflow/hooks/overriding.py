@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -74,7 +75,9 @@ def _overridden(
             wanted.append(replacement(one))
         elif records:
             why = "the system shows the value itself"
-            ledger.overrides.end(reading.ref, one.field, how="met", actor="docflow", reason=why)
+            # Another process may have read the same just before.
+            with suppress(exc.NotFound):
+                ledger.overrides.end(reading.ref, one.field, how="met", actor="docflow", reason=why)
     try:
         changed = replaced(document, wanted) if wanted else document
     except exc.InvalidDocument as error:

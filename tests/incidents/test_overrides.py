@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -183,6 +184,26 @@ def test_an_override_ends_when_the_system_shows_its_value(
     assert done.state == "success", done.everything()
     (row,) = shell("overrides", "PR-1", "--json").data
     assert (row["status"], row["ended_by"]) == ("met", "docflow")
+
+
+def test_two_processes_that_see_an_override_met_end_it_once(world: World, shell: Shell, people: None) -> None:
+    from airflow_provider_docflow.hooks.overriding import _overridden
+
+    world.enter("PR-1", ("SUP-1", "2", "10.50"))
+    world.approve("PR-1")
+    _override(shell, "PR-1", "lines[0].price_amount", "9.00")
+    world.change_price("PR-1", "9.00")
+    active = world.ledger.overrides.active([ref_of_row(world)])
+    first = reading_of(world, "PR-1")
+    (still_known,) = active.values()
+    second = _overridden(world.ledger, first, still_known, "flow", True)
+    assert second.document == first.document
+    assert [one.status for one in world.ledger.overrides.of(first.ref)] == ["met"]
+
+
+def ref_of_row(world: World) -> Any:
+    (entry,) = world.ledger.documents.find("PR-1")
+    return entry.ref
 
 
 def test_an_old_approval_of_the_same_content_does_not_cover_an_override(
