@@ -6,7 +6,8 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from contextlib import suppress
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ import pytest
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import call
 from airflow_provider_docflow.core.exchange import no_later_than
-from airflow_provider_docflow.core.profile import Limit
+from airflow_provider_docflow.core.limits import quotas_of
+from airflow_provider_docflow.core.profile import Limit, Token
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.hooks.budgets import LONGEST_WAIT, BudgetGate
 from airflow_provider_docflow.hooks.gates import Gate
@@ -74,16 +76,8 @@ def test_every_request_is_counted_and_unused_calls_are_given_back(
     found = system.run_many([call(system.site, system.site.request("GET", "/item")) for _ in range(20)])
     assert not any(isinstance(one, Exception) for one in found)
     system.close()
-    (use,) = running_ledger.budgets.quota_uses(
-        INSTANCE, BudgetGate(running_ledger, system.site)._quotas, _utc()
-    )
+    (use,) = running_ledger.budgets.quota_uses(INSTANCE, quotas_of([monthly]), UTC)
     assert use.used == len(server.journal()) == 1 + 1 + 30, "the login and the question who it is too"
-
-
-def _utc() -> Any:
-    from datetime import UTC
-
-    return UTC
 
 
 def test_a_handful_of_calls_is_taken_at_once(
@@ -200,10 +194,17 @@ def _is_budget(gate: Gate) -> bool:
     return isinstance(gate, BudgetGate)
 
 
-def test_a_write_that_would_come_too_late_is_not_sent(stand: Callable[..., Stand], connect: Systems) -> None:
+def test_a_write_that_would_come_too_late_is_not_sent(
+    stand: Callable[..., Stand], connect: Systems, running_ledger: Ledger
+) -> None:
     server = stand()
-    system = connect(server, Limit(name="calls", count=3, seconds=60.0))
+    system = connect(server, Limit(name="calls", count=30, seconds=600.0))
     ask(system)
+    (gate,) = [gate for gate in system.gates if isinstance(gate, BudgetGate)]
+    gate.close()
+    with suppress(exc.RateLimited):
+        while running_ledger.budgets.draw(gate.payer, 9, buckets=gate._buckets, max_wait=0.0):
+            pass
     before = len(server.journal())
     write = call(system.site, system.site.request("POST", "/item"), writes=True)
     with pytest.raises(exc.LeaseLost) as caught:
@@ -230,14 +231,14 @@ def test_a_moment_that_passed_is_exchanged_for_another(
     system = connect(server, Limit(name="calls", count=50, seconds=1.0))
     ask(system)
     (gate,) = [gate for gate in system.gates if isinstance(gate, BudgetGate)]
-    request = system.site.request("GET", "/item")
-    asked_at: list[float] = []
+    steps, use_by = list[Any](), list[float]()
 
     class Delay:
         """Stands for a connection that is slow to open."""
 
         def before(self, step: Any) -> float:
-            asked_at.append(step.extensions["docflow_use_by"])
+            steps.append(step)
+            use_by.append(step.extensions["docflow_use_by"])
             return gate._hold + 0.05
 
         def after(self, *_: Any) -> None:
@@ -249,11 +250,12 @@ def test_a_moment_that_passed_is_exchanged_for_another(
 
     async def side_by_side() -> None:
         async with system.async_door() as door:
-            await door.run(call(system.site, request, writes=True))
+            await door.run(call(system.site, system.site.request("GET", "/item"), writes=True))
 
     asyncio.run(side_by_side())
-    assert len(asked_at) == 2
-    assert request.extensions["docflow_use_by"] > asked_at[1], "it got a later moment before it went out"
+    assert len(steps) == 2
+    later = [step.extensions["docflow_use_by"] for step in steps]
+    assert later[0] > use_by[0] and later[1] > use_by[1], "they got later moments before they went out"
     assert asked(server) == 3
 
 
@@ -336,8 +338,6 @@ def test_a_login_has_one_refresher_and_another_takes_over(running_ledger: Ledger
     tokens = LedgerTokens(running_ledger, login_seconds=0.2)
     held = running_ledger.tokens.lease("k", 0.2)
     assert held.refresh
-    from airflow_provider_docflow.core.profile import Token
-
     assert tokens.get("k", None, lambda: Token("mine")) == "mine"
     later = running_ledger.now() + timedelta(hours=1)
     assert not running_ledger.tokens.put("k", "late", expires_at=later, refresh=held.refresh)
@@ -345,8 +345,6 @@ def test_a_login_has_one_refresher_and_another_takes_over(running_ledger: Ledger
 
 
 def test_who_logged_in_too_late_uses_the_token_that_is_kept(running_ledger: Ledger) -> None:
-    from airflow_provider_docflow.core.profile import Token
-
     slow, quick = LedgerTokens(running_ledger, login_seconds=0.05), LedgerTokens(running_ledger)
 
     def login() -> Token:
@@ -358,8 +356,6 @@ def test_who_logged_in_too_late_uses_the_token_that_is_kept(running_ledger: Ledg
 
 
 def test_a_login_that_had_to_wait_too_long_gives_its_right_back(running_ledger: Ledger) -> None:
-    from airflow_provider_docflow.core.profile import Token
-
     def late() -> Token:
         raise exc.LeaseLost("too late", retry_after=9.0)
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,3 +40,40 @@ def test_twenty_processes_log_in_once_and_stay_within_the_limit(
     assert len(journal) == 1 + PROCESSES * (1 + CALLS), "nothing is asked twice"
     assert len(journal) > LIMIT.count, "all at once they would have broken it"
     assert most_in_a_window([one["at"] for one in journal], LIMIT.seconds) <= LIMIT.count
+
+
+def test_a_token_that_ends_in_the_middle_is_renewed_once(
+    stand: Callable[..., Stand], sqlite_url: str, tmp_path: Path
+) -> None:
+    upgrade(sqlite_url)
+    system = stand(revoke_after=20)
+    running = start(tmp_path, processes=6, calls=8, url=sqlite_url, stand=system.url)
+    assert ended(running, tmp_path, 6) == 6 * 8
+    journal = system.journal()
+    assert [one["path"] for one in journal].count("/token") == 2
+    assert 1 <= [one["status"] for one in journal].count(401) <= 6 * 4, "whoever had the old one asks anew"
+
+
+def test_a_refresher_that_is_killed_is_replaced(
+    stand: Callable[..., Stand], sqlite_url: str, tmp_path: Path
+) -> None:
+    upgrade(sqlite_url)
+    system = stand(hang=True)
+    folders = [tmp_path / "killed", tmp_path / "others"]
+    for folder in folders:
+        folder.mkdir()
+    first = start(folders[0], processes=1, calls=2, url=sqlite_url, stand=system.url, login_seconds=4.0)
+    _until(lambda: system.statuses("/token") == [0])
+    others = start(folders[1], processes=3, calls=2, url=sqlite_url, stand=system.url, login_seconds=4.0)
+    (pid,) = json.loads((folders[0] / "pids").read_text())
+    os.kill(pid, signal.SIGKILL)
+    first.communicate(timeout=60)
+    assert ended(others, folders[1], 3) == 3 * 2
+    assert system.statuses("/token") == [0, 200], "one took over, and only when the right had run out"
+
+
+def _until(seen: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not seen():
+        assert time.monotonic() < end
+        time.sleep(0.05)
