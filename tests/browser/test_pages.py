@@ -129,9 +129,13 @@ def test_run_and_task_show_what_they_touched_also_when_one_follows_the_other(win
 
 def test_it_speaks_chinese_when_airflow_does_or_the_reader_asks(window: Any) -> None:
     look = window()
-    part = look.open(LIST)
+    part = look.open(f"{LIST}?text=PR-2026&tz=kept")
     part.get_by_role("button", name="中文").click()
     expect(part.get_by_role("heading", name="单据", level=1)).to_be_visible()
+    part.get_by_role("button", name="异常").click()
+    look.page.wait_for_url("**view=incidents**")
+    assert "tz=kept" in look.page.url and "text=" not in look.page.url
+    part.get_by_role("button", name="单据").click()
     look.page.reload()
     expect(part.get_by_role("heading", name="单据", level=1)).to_be_visible()
     assert part.get_attribute("lang") == "zh-CN"

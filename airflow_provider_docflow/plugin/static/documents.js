@@ -56,7 +56,6 @@ function Top({ route, within, view }) {
       { size: "sm", variant: here(name) ? "subtle" : "ghost", "aria-current": here(name) ? "page" : undefined, onClick: () => route.set(to) },
       t(`page.tab.${name}`),
     );
-  const clear = Object.fromEntries([...route.params.keys()].map((name) => [name, null]));
   const top = view === "list" || view === "incidents";
   return h(
     C.HStack,
@@ -65,7 +64,7 @@ function Top({ route, within, view }) {
     h(
       C.HStack,
       { gap: 1 },
-      h(C.HStack, { as: "nav", gap: 1, "aria-label": t("page.views") }, tab("list", clear), tab("incidents", { ...clear, view: "incidents" })),
+      h(C.HStack, { as: "nav", gap: 1, "aria-label": t("page.views") }, tab("list", route.none), tab("incidents", { ...route.none, view: "incidents" })),
       h(Language),
     ),
   );

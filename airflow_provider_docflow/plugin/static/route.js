@@ -27,5 +27,6 @@ export function useRoute() {
     const kept = new URLSearchParams([...params].filter(([name]) => !OURS.has(name)));
     return { search: `?${changed(kept, view)}` };
   };
-  return { params, get: (name) => params.get(name) || "", set, to };
+  const none = Object.fromEntries([...OURS].map((name) => [name, null]));
+  return { get: (name) => params.get(name) || "", set, to, none };
 }
