@@ -1,7 +1,8 @@
 """
 Creating documents in bulk against a stand-in that answers in 20 ms: written once, beside the bare calls.
 
-``python -m benchmarks pages`` asks what the pages ask instead.
+``python -m benchmarks pages`` asks what the pages ask instead, ``python -m benchmarks growth`` how a ledger
+grows.
 
 Prints documents per second and the ratio to the sequential loop; the ratios hold on other machines, the rates
 do not.
@@ -31,7 +32,7 @@ from airflow_provider_docflow.ledger.keys import IntentKey
 from airflow_provider_docflow.ledger.requests import WriteRequest
 from airflow_provider_docflow.sandbox import FaultRule, Sandbox
 from airflow_provider_docflow.systems.rest.example import PROFILE
-from benchmarks import pages
+from benchmarks import growth, pages
 
 TYPE, CONCURRENCY, ANSWER_SECONDS = "purchase_order", 16, 0.02
 
@@ -101,8 +102,9 @@ def timed(work: Callable[[], None]) -> float:
 
 
 def main() -> None:
-    if sys.argv[1:2] == ["pages"]:
-        pages.main(sys.argv[2:])
+    asked = {"pages": pages.main, "growth": growth.main}.get(sys.argv[1] if len(sys.argv) > 1 else "")
+    if asked:
+        asked(sys.argv[2:])
         return
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--documents", type=int, default=400)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -97,14 +97,24 @@ class Troubles:
             retry_after=wait,
         )
 
-    def refused(
-        self, request: WriteRequest, pair: tuple[int, str], error: exc.DocflowError
-    ) -> exc.DocflowError:
-        """The system, or docflow before it, said no; nothing landed."""
-        code = error.code or type(error).__name__
-        error.incident = self._open(request, pair[0], category_of(error), code, str(error), error.field)
-        self.ledger.intents.refuse([(*pair, error.incident)])
-        return error
+    def refused(self, all_: Sequence[tuple[WriteRequest, tuple[int, str], exc.DocflowError]]) -> None:
+        """The system, or docflow before it, said no; nothing landed. Each error gets its incident."""
+        new = [
+            self._new(
+                request,
+                pair[0],
+                category_of(error),
+                error.code or type(error).__name__,
+                str(error),
+                error.field,
+            )
+            for request, pair, error in all_
+        ]
+        numbers = self.ledger.incidents.open_many(new)
+        for (_, _, error), number in zip(all_, numbers, strict=True):
+            error.incident = number
+        held = [(*pair, number) for (_, pair, _), number in zip(all_, numbers, strict=True)]
+        self.ledger.intents.refuse(held)
 
     def incident(self, request: WriteRequest, pair: tuple[int, str], verdict: Verdict) -> exc.IncidentOpen:
         """What the probe saw is for a person to judge."""
@@ -204,20 +214,30 @@ class Troubles:
         reason: str,
         field: str,
     ) -> int:
-        number: int = self.ledger.incidents.open(
-            NewIncident(
-                category=category,
-                code=code,
-                reason=redact_text(reason),
-                intent_id=intent_id,
-                ref=request.about or request.ref,
-                instance_id=self.site.instance,
-                document_number=_number(request),
-                field=field,
-                actor=request.actor,
-            )
-        )
+        new = self._new(request, intent_id, category, code, reason, field)
+        number: int = self.ledger.incidents.open(new)
         return number
+
+    def _new(
+        self,
+        request: WriteRequest,
+        intent_id: int | None,
+        category: Category,
+        code: str,
+        reason: str,
+        field: str,
+    ) -> NewIncident:
+        return NewIncident(
+            category=category,
+            code=code,
+            reason=redact_text(reason),
+            intent_id=intent_id,
+            ref=request.about or request.ref,
+            instance_id=self.site.instance,
+            document_number=_number(request),
+            field=field,
+            actor=request.actor,
+        )
 
 
 def _number(request: WriteRequest) -> str:

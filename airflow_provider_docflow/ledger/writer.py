@@ -21,6 +21,7 @@ from airflow_provider_docflow.core.profile import Finding, Reading, Write, Writt
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.ledger import judge
 from airflow_provider_docflow.ledger.asker import Asker, Runner, must_ask
+from airflow_provider_docflow.ledger.failing import Failures
 from airflow_provider_docflow.ledger.requests import (
     ENDING,
     Status,
@@ -134,30 +135,28 @@ class Writer:
         works = [work for work in works if work.reservation.status != "done"]
         ask = [work for work in works if must_ask(write, work)]
         findings = self.asker.findings(write, ask)
+        failures = Failures(self.ledger, self.troubles)
         for work in works:
-            if work in ask:
-                found = findings[id(work)]
-                if isinstance(found, exc.DocflowError):
-                    self._probe_failed(work, found)
-                    continue
-            else:
-                found = Finding()
+            found = findings.get(id(work), Finding())
+            if isinstance(found, exc.DocflowError):
+                self._probe_failed(work, found, failures)
+                continue
             work.verdict = self._verdict(write, work, found)
-            self._carry_out(write, work)
+            self._carry_out(write, work, failures)
+        failures.account(write.probe.settle_seconds)
         self._receive([work for work in works if work.verdict and work.verdict.action == "found"], "found")
 
-    def _probe_failed(self, work: Work, error: exc.DocflowError) -> None:
+    def _probe_failed(self, work: Work, error: exc.DocflowError, failures: Failures) -> None:
         """An unanswered probe decides nothing: the intent stays as it was."""
         for_good = isinstance(error, exc.PermanentError) and not isinstance(error, exc.Authentication)
         before = work.reservation.sent_before
         if for_good and before:
             work.fail(self.troubles.incident(work.request, work.pair, judge.unanswerable(error)))
         elif for_good:
-            work.fail(self.troubles.refused(work.request, work.pair, error))
+            failures.refuse(work, error)
         else:
-            self.ledger.intents.release([work.pair])
             lost = before and isinstance(error, exc.TransientError)
-            work.fail(replace_unknown(error, UNANSWERED_SECONDS) if lost else error)
+            failures.free(work, replace_unknown(error, UNANSWERED_SECONDS) if lost else error)
 
     def _verdict(self, write: Write, work: Work, found: Finding) -> judge.Verdict:
         reservation = work.reservation
@@ -169,17 +168,16 @@ class Writer:
             absences = self.ledger.intents.note_absent([work.pair])[0][0]
         return judge.judge_again(found, work.item, write.probe, absences=absences, may_send=may_send)
 
-    def _carry_out(self, write: Write, work: Work) -> None:
+    def _carry_out(self, write: Write, work: Work, failures: Failures) -> None:
         verdict = work.verdict
         assert verdict is not None
         if verdict.action == "incident":
             work.fail(self.troubles.incident(work.request, work.pair, verdict))
         elif verdict.action == "wait":
-            self.ledger.intents.release([work.pair])
             wait = judge.wait_seconds(
                 work.reservation.send_not_before, self.clock(), write.probe.settle_seconds
             )
-            work.fail(self.troubles.unsettled(work.request, wait))
+            failures.free(work, self.troubles.unsettled(work.request, wait))
 
     def _send(self, write: Write, works: Sequence[Work]) -> None:
         if not works:
@@ -199,40 +197,35 @@ class Writer:
             [no_later_than(write.run(self.site, [w.item for w in batch]), not_after) for batch in batches]
         )
         landed: list[tuple[Work, Written]] = []
+        failures = Failures(self.ledger, self.troubles)
         for batch, answer in zip(batches, answers, strict=True):
             results = [answer] * len(batch) if isinstance(answer, Exception) else answer
             for work, result in zip(batch, results, strict=True):
                 if isinstance(result, Written):
                     landed.append((work, result))
                 else:
-                    self._sent_badly(write, work, as_docflow(result, self.site))
+                    self._sent_badly(write, work, as_docflow(result, self.site), failures)
+        failures.account(write.probe.settle_seconds)
         self._read_back(write, landed)
 
-    def _sent_badly(self, write: Write, work: Work, error: exc.DocflowError) -> None:
+    def _sent_badly(self, write: Write, work: Work, error: exc.DocflowError, failures: Failures) -> None:
         """Account for a send that brought no receipt."""
         if error.landed == "unknown":
-            self._unknown(write, work, error.message)
-            error = replace_unknown(error, write.probe.settle_seconds)
-            work.fail(error)
+            failures.lose(work, error.message, replace_unknown(error, write.probe.settle_seconds))
         elif isinstance(error, exc.PermanentError) and not isinstance(error, exc.Authentication):
-            work.fail(self.troubles.refused(work.request, work.pair, error))
+            failures.refuse(work, error)
         else:
-            self.ledger.intents.release([work.pair])
-            work.fail(error)
-
-    def _unknown(self, write: Write, work: Work, reason: str) -> None:
-        """The request is over on our side: what it left under way lands within the settle time or never."""
-        settle = write.probe.settle_seconds
-        self.ledger.intents.set_unknown([work.pair], reason, settle_seconds=settle)
+            failures.free(work, error)
 
     def _read_back(self, write: Write, landed: Sequence[tuple[Work, Written]]) -> None:
         """A reply means nothing: what counts is the document as it stands afterwards."""
         readings = self.asker.read([written.ref for _, written in landed])
         good: list[Work] = []
+        failures = Failures(self.ledger, self.troubles)
         for (work, written), reading in zip(landed, readings, strict=True):
             if isinstance(reading, exc.DocflowError):
-                self._unknown(write, work, "written, but it cannot be read back")
-                work.fail(replace_unknown(reading, write.probe.settle_seconds))
+                lost = replace_unknown(reading, write.probe.settle_seconds)
+                failures.lose(work, "written, but it cannot be read back", lost)
                 continue
             verdict = self._judge_written(write, work, reading)
             work.verdict = replace(verdict, reading=reading)
@@ -241,6 +234,7 @@ class Writer:
                 good.append(work)
             else:
                 work.fail(self.troubles.incident(work.request, work.pair, work.verdict))
+        failures.account(write.probe.settle_seconds)
         self._receive(good, "written")
 
     def _judge_written(self, write: Write, work: Work, reading: Reading) -> judge.Verdict:

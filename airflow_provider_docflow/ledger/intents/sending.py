@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, bindparam, select, update
 
 from airflow_provider_docflow.exceptions import Misconfigured
 from airflow_provider_docflow.ledger.base import insert_rows, ref_key
@@ -187,9 +187,11 @@ class Sending(IntentRows):
     ) -> list[RowMapping]:
         incidents = {number: incident_id for number, _, incident_id in held}
         rows = self._owned(connection, [(number, token) for number, token, _ in held])
-        for incident_id in sorted(set(incidents.values())):
-            ids = [row["id"] for row in rows if incidents[row["id"]] == incident_id]
-            self._update(connection, ids, status="held", hold="hold", incident_id=incident_id, **FREE)
+        if rows:
+            mark = {"status": "held", "hold": "hold", "updated_at": self._now(), **FREE}
+            statement = update(intent).where(intent.c.id == bindparam("this"))
+            about = [{"this": row["id"], "incident": incidents[row["id"]]} for row in rows]
+            connection.execute(statement.values(**mark, incident_id=bindparam("incident")), about)
         self._tell(connection, kind, [(row, {"incident": incidents[row["id"]]}) for row in rows])
         return rows
 
