@@ -10,7 +10,7 @@ from typing import Any
 from airflow_provider_docflow.core.live import LiveField
 from airflow_provider_docflow.document import Document
 
-NOTHING, TENANT = "-", "extensions."
+NOTHING, TENANT, CHANGED = "-", "extensions.", "changed by the split"
 _INDEX = re.compile(r"^lines\[\d+\]")
 
 
@@ -60,6 +60,12 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
         yield path, str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def overridden(shown: Document | None, counts: Document | None) -> frozenset[str]:
+    """Return the paths in which the document that counts differs from the one that the system shows."""
+    before, after = flat(shown), flat(counts)
+    return frozenset(path for path in {*before, *after} if before.get(path) != after.get(path))
+
+
 def names_by_path(fields: Sequence[LiveField]) -> dict[str, str]:
     """Return canonical path → the system's name of the field."""
     found: dict[str, str] = {}
@@ -85,8 +91,12 @@ def rows_of(
     mapping: Mapping[str, str],
     there: Sequence[LiveField],
     here: Sequence[LiveField],
+    people: frozenset[str] = frozenset(),
 ) -> list[Row]:
-    """Return every field that either document has, in the order of the canonical document."""
+    """Return every field that either document has, in the order of the canonical document.
+
+    :param people: paths in whose place people have put something else.
+    """
     before, after = flat(source), flat(target)
     from_names, to_names = names_by_path(there), names_by_path(here)
     filled_in = {field.name for field in here if not field.written}
@@ -96,6 +106,8 @@ def rows_of(
         name = native(to_names, path)
         taken = not here or (name != NOTHING and name not in filled_in)
         how = _how(path, before, after, mapping) if target else ""
+        if path in people and how == CHANGED:
+            how = "overridden by a person"
         if path in after and not taken:
             how = "the target fills it in itself" if name in filled_in else "has no place there"
         rows.append(
@@ -119,7 +131,7 @@ def _how(path: str, before: Mapping[str, str], after: Mapping[str, str], mapping
         return "stays behind"
     if path not in before:
         return "computed"
-    return "as it is" if before[path] == after[path] else "changed by the split"
+    return "as it is" if before[path] == after[path] else CHANGED
 
 
 def mapped_by(path: str, mapping: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.cli.common import show_json, show_table, told
-from airflow_provider_docflow.cli.comparing import Row, fields_missing, rows_of
+from airflow_provider_docflow.cli.comparing import Row, fields_missing, overridden, rows_of
 from airflow_provider_docflow.cli.reaching import live_fields, looked_at, route_end
 from airflow_provider_docflow.core.mapping import check_mapping
 from airflow_provider_docflow.core.profile import Reading
@@ -26,12 +26,13 @@ def preview(args: Namespace) -> None:
         target.address.profile.of(target_type)
         reading = _read(source, source_type, args.number, args.company)
         there, here = _fields(source, source_type), _fields(target, target_type)
+    counts = _as_it_counts(reading, args.ledger_conn_id)
     told: dict[str, Any] = {
         "source": f"{source_conn}:{source_type}",
         "target": f"{target_conn}:{target_type}",
         "number": reading.ref.number,
         "instance": reading.ref.instance,
-        "parts": _parts(reading, target_type, mapping, args.split_by, there, here),
+        "parts": _parts(reading, counts, target_type, mapping, args.split_by, there, here),
     }
     if args.json:
         show_json(told)
@@ -66,6 +67,19 @@ def _read(system: Any, document_type: str, number: str, company: str) -> Reading
     return reading
 
 
+def _as_it_counts(reading: Reading, ledger_conn_id: str) -> Reading:
+    """Return the document as flows take it: with what people put in place of what the system shows."""
+    from airflow_provider_docflow.hooks.ledger import ledger_of
+    from airflow_provider_docflow.hooks.overriding import with_overrides
+
+    try:
+        found = with_overrides(ledger_of(ledger_conn_id), [reading], records=False)[0]
+    except exc.LedgerError:
+        # Without a ledger nobody has overridden anything.
+        return reading
+    return found if isinstance(found, Reading) else reading
+
+
 def _fields(system: Any, document_type: str) -> list[Any]:
     try:
         return live_fields(system, document_type)
@@ -74,7 +88,8 @@ def _fields(system: Any, document_type: str) -> list[Any]:
 
 
 def _parts(
-    reading: Reading,
+    shown: Reading,
+    counts: Reading,
     document_type: str,
     mapping: Mapping[str, str],
     split_by: str,
@@ -85,15 +100,18 @@ def _parts(
     from airflow_provider_docflow.hooks.plans import plans_for
 
     try:
-        plans = plans_for(reading, document_type, mapping=mapping, split_by=split_by or None)
+        plans = plans_for(counts, document_type, mapping=mapping, split_by=split_by or None)
     except exc.InvalidDocument as error:
-        rows = rows_of(reading.document, None, mapping, there, here)
+        rows = rows_of(shown.document, None, mapping, there, here)
         problem = {"field": error.field, "why": error.message, "remedy": error.remedy}
         return [{"part": "", "fields": [asdict(row) for row in rows], "missing": [], "problem": problem}]
+    people = overridden(shown.document, counts.document)
     return [
         {
             "part": plan.part,
-            "fields": [asdict(row) for row in rows_of(reading.document, plan.document, mapping, there, here)],
+            "fields": [
+                asdict(row) for row in rows_of(shown.document, plan.document, mapping, there, here, people)
+            ],
             "missing": [asdict(one) for one in fields_missing(plan.document, here)],
             "problem": None,
         }

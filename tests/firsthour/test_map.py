@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.firsthour.conftest import Place, Said, Shell
+from airflow_provider_docflow.operators.read import ReadDocumentOperator
+from tests.firsthour.conftest import CORP, Place, Said, Shell
 from tests.flow.conftest import form, row
+from tests.rigs.runner import Runner, dag, runner
+
+__all__ = ["runner"]
 
 OA, ERP, FINANCE = "oa:purchase_requisition", "erp:purchase_order", "finance:payment_request"
 
@@ -120,3 +126,26 @@ def test_what_cannot_be_shown_is_one_clear_line(
     told = shell("map", *words)
     assert (told.code, told.out, told.err.count("\n")) == (1, "", 1)
     assert said in told.err
+
+
+def test_what_a_person_put_in_its_place_is_what_counts(
+    place: Place, shell: Shell, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    me = pwd.getpwuid(os.getuid()).pw_name
+    monkeypatch.setenv("AIRFLOW__DOCFLOW__PEOPLE", json.dumps({"me": {"command line": [me], CORP: ["me"]}}))
+    place.requisition("PR-1")
+    with dag("reads") as flow:
+        read = ReadDocumentOperator(
+            task_id="read", docflow_conn_id="oa", document_type="purchase_requisition", number="PR-1"
+        )
+    assert runner.run(read).state == "success", flow
+    field = ("--field", "lines[0].price_amount", "--value", "40.00")
+    said = shell("override", "PR-1", *field, "--reason", "a better offer")
+    assert said.code == 0, said.err
+
+    (part,) = parts(shell("map", OA, ERP, "PR-1", "--json"))
+
+    price = by_path(part)["lines[0].price_amount"]
+    assert (price["source_value"], price["target_value"]) == ("50.25", "40")
+    assert price["how"] == "overridden by a person"
+    assert by_path(part)["payable_amount"]["target_value"] == "80.00"
