@@ -11,6 +11,7 @@ from airflow.sdk import BaseHook
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.profile import Changes, Reading, SystemProfile
+from airflow_provider_docflow.core.shadow import shadowed_site
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.hooks.connections import site_of
 from airflow_provider_docflow.hooks.doors import AsyncDoor, Door
@@ -79,7 +80,8 @@ class DocflowHook(BaseHook):
 
     async def asite(self) -> Site:
         """Return the site on the event loop; it names no instance."""
-        return site_of(await self.aget_connection(self.docflow_conn_id), self.profile)
+        site = site_of(await self.aget_connection(self.docflow_conn_id), self.profile)
+        return shadowed_site(site) if self.shadow or shadow_everywhere() else site
 
     async def aread(self, door: AsyncDoor, refs: Sequence[DocumentRef]) -> list[Reading | exc.DocflowError]:
         """Read documents of one type on the event loop, page by page side by side."""

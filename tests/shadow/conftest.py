@@ -6,11 +6,10 @@ from sqlalchemy import func, select
 
 from airflow_provider_docflow.ledger.models import metadata
 from tests.cli.conftest import shell
-from tests.contract.conftest import contract_tryton, running, stand
 from tests.flow.conftest import house
 from tests.operators.conftest import runner, world
 
-__all__ = ["contract_tryton", "house", "runner", "running", "shell", "stand", "standing", "world"]
+__all__ = ["house", "runner", "shell", "standing", "world"]
 
 LIVE = ("intent", "receipt", "claim", "capacity", "line_use", "decision", "incident", "generation", "cursor")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -52,6 +53,16 @@ def test_code_of_ones_own_gets_no_writer_and_no_write_through_the_door(
         hook.get_conn().perform(site.request("POST", "/erp/purchase_order", json={"reference": "x"}))
     assert world.sends() == 0
     hook.system.close()
+
+
+async def _asked(hook: DocflowHook) -> Any:
+    return await hook.asite()
+
+
+def test_the_site_of_the_event_loop_begins_no_write_either(world: World, in_shadow: None) -> None:
+    site = asyncio.run(_asked(DocflowHook("erp")))
+    with pytest.raises(exc.ShadowOnly):
+        next(site.profile.write("purchase_order", "create").run(site, []))
 
 
 def test_the_writer_refuses_a_document_that_only_a_shadow_run_knows(world: World) -> None:
