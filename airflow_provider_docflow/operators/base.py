@@ -172,7 +172,8 @@ class DocflowOperator(BaseOperator):
             return settle_in_shadow(self, flow, outcomes, single=single)
         collect_outputs(self, outcomes)
         report(self.log, outcomes)
-        error = outage_of(outcomes, self.fail_on) or failure_of(outcomes, self.fail_on)
+        outage = outage_of(outcomes) if self.tries_again or self.fail_on != "never" else None
+        error = outage or failure_of(outcomes, self.fail_on)
         if isinstance(error, exc.HeldError):
             raise error
         if error is None and self.tries_again and context["ti"].try_number <= context["ti"].max_tries:

@@ -41,7 +41,10 @@ class ReconcileOperator(BaseOperator):
     :param report: folder of the report, as an ObjectStoragePath; empty for none.
     :param sensitive: fields that the report masks.
     :param language: of the report, ``en`` or ``zh``.
-    :param memory_limit: of the engine, such as ``2GB``; beyond it, it writes to disk.
+    :param engine: ``auto``: PostgreSQL where both sides are queries on one such database, else ``duckdb``; or
+        ``postgresql``, or ``spark``.
+    :param memory_limit: of DuckDB, such as ``2GB``; beyond it, it writes to disk.
+    :param spark: address of Spark: ``sc://host:15002`` for Spark Connect, or a master such as ``local[2]``.
     :param ledger_conn_id: connection of the ledger.
     """
 
@@ -52,7 +55,9 @@ class ReconcileOperator(BaseOperator):
         "fail_when",
         "report",
         "language",
+        "engine",
         "memory_limit",
+        "spark",
         "ledger_conn_id",
     )
     ui_color = "#f2f7ec"
@@ -77,7 +82,9 @@ class ReconcileOperator(BaseOperator):
         report: str = "",
         sensitive: Sequence[str] = (),
         language: str = "en",
+        engine: str = "auto",
         memory_limit: str = "",
+        spark: str = "",
         ledger_conn_id: str = DEFAULT_CONN_ID,
         retries: int | None = DEFAULT_RETRIES,
         retry_policy: Any = POLICY,
@@ -92,7 +99,8 @@ class ReconcileOperator(BaseOperator):
         self.show, self.aged_from = show, aged_from
         self.carry_forward, self.fail_when = carry_forward, fail_when
         self.report, self.sensitive, self.language = report, sensitive, language
-        self.memory_limit, self.ledger_conn_id = memory_limit, ledger_conn_id
+        self.engine, self.memory_limit, self.spark = engine, memory_limit, spark
+        self.ledger_conn_id = ledger_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Reconcile and return the figures.
@@ -124,7 +132,7 @@ class ReconcileOperator(BaseOperator):
 
     def _running(self, context: Context) -> Running:
         from airflow_provider_docflow.hooks.ledger import ledger_of
-        from airflow_provider_docflow.reconcile.engines.duck import DuckEngine
+        from airflow_provider_docflow.reconcile.engines import choose
         from airflow_provider_docflow.reconcile.plan.run import Plan
         from airflow_provider_docflow.reconcile.run import Reconciliation, Running
 
@@ -149,7 +157,7 @@ class ReconcileOperator(BaseOperator):
         )
         return Running(
             what,
-            DuckEngine(memory_limit=self.memory_limit or None),
+            choose(self.engine, self.left, self.right, memory_limit=self.memory_limit, spark=self.spark),
             ledger=ledger_of(self.ledger_conn_id),
             key=f"{ti.run_id}|{-1 if ti.map_index is None else ti.map_index}",
             actor=actor_of(context),

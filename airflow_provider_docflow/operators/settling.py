@@ -68,21 +68,25 @@ def failure_of(outcomes: Sequence[Outcome], fail_on: str) -> exc.DocflowError | 
     return _joined(lasting, errors, exc.PermanentError, len(outcomes))
 
 
-def outage_of(outcomes: Sequence[Outcome], fail_on: str) -> exc.SystemDown | None:
-    """Return the error of a system that is down, under which the whole task parks; None if none is."""
-    down = exc.SystemDown.__name__
-    waiting = [outcome for outcome in outcomes if not outcome.good and outcome.error.get("type") == down]
-    if not waiting or fail_on == "never":
+def outage_of(outcomes: Sequence[Outcome]) -> exc.HeldError | None:
+    """Return the error of a system that can do nothing now, under which the whole task parks.
+
+    It is down, or its quota is used up. ``fail_on`` has no say: a task that went on would leave these
+    documents behind, with nobody to come back for them.
+    """
+    kinds = (exc.SystemDown.__name__, exc.QuotaExhausted.__name__)
+    waiting = [outcome for outcome in outcomes if not outcome.good and outcome.error.get("type") in kinds]
+    if not waiting:
         return None
     errors = _errors([outcome for outcome in outcomes if outcome.status in _FAILURES])
-    held = [error for error in errors if isinstance(error, exc.SystemDown)]
+    held = [error for error in errors if isinstance(error, exc.SystemDown | exc.QuotaExhausted)]
+    first = held[0]
     if len(outcomes) == 1:
-        return held[0]
-    joined = _joined(held, errors, exc.SystemDown, len(outcomes))
-    waits = [error.retry_after for error in held if error.retry_after is not None]
-    first, wait = held[0], max(waits, default=None)
+        return first
+    joined = _joined(held, errors, type(first), len(outcomes))
+    wait = max((error.retry_after for error in held if error.retry_after is not None), default=None)
     attrs = {**joined.attrs(), "system": first.system, "code": first.code, "incident": first.incident}
-    return exc.SystemDown(joined.message, **{**attrs, "retry_after": wait, "remedy": first.remedy})
+    return type(first)(joined.message, **{**attrs, "retry_after": wait, "remedy": first.remedy})
 
 
 def transient_of(outcomes: Sequence[Outcome]) -> exc.DocflowError | None:

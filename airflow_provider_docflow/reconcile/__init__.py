@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from airflow_provider_docflow.reconcile.comparisons import days, same, tolerance, within
-from airflow_provider_docflow.reconcile.plan.run import Plan
 from airflow_provider_docflow.reconcile.rules import (
     Group,
     InTransit,
@@ -14,7 +13,6 @@ from airflow_provider_docflow.reconcile.rules import (
     TextKey,
     expected,
 )
-from airflow_provider_docflow.reconcile.run import Reconciliation, Running
 from airflow_provider_docflow.reconcile.sources import (
     FileSource,
     FrameSource,
@@ -31,10 +29,7 @@ __all__ = [
     "Key",
     "LedgerSource",
     "Partial",
-    "Plan",
-    "Reconciliation",
     "References",
-    "Running",
     "SqlSource",
     "SubsetSum",
     "SystemSource",

@@ -97,6 +97,10 @@ class Dialect:
         """Return an ISO instant, NULL where there is no such moment."""
         return f"try_cast({expression} AS TIMESTAMP WITH TIME ZONE)"
 
+    def narrow(self, expression: str) -> str:
+        """Return a text with its full-width signs made narrow."""
+        return f"translate({expression}, {literal(FULL_WIDTH)}, {literal(HALF_WIDTH)})"
+
     def lower(self, expression: str) -> str:
         """Return a text in small letters."""
         return f"lower({expression})"
@@ -107,7 +111,7 @@ class Dialect:
 
     def normal(self, expression: str) -> str:
         """Return a text as :class:`TextKey` compares it."""
-        narrow = self.lower(f"translate({expression}, {literal(FULL_WIDTH)}, {literal(HALF_WIDTH)})")
+        narrow = self.lower(self.narrow(expression))
         # Zeros first: once the punctuation is gone, 2026-001 cannot be told from 2026001.
         first, second = self.group.format(1), self.group.format(2)
         short = self.replace_all(narrow, "(^|[^0-9])0+([0-9])", first + second)
@@ -139,5 +143,49 @@ class PostgresDialect(Dialect):
         return f'lower({expression} COLLATE "und-x-icu")'
 
 
+class SparkDialect(Dialect):
+    """Spark's words."""
+
+    def name_of(self, column: str) -> str:
+        """Return an identifier."""
+        return "`" + column.replace("`", "``") + "`"
+
+    def pattern(self, pattern: str) -> str:
+        """Return a regular expression as SQL, raw: a backslash is a backslash."""
+        quote = "\\x27"
+        return "r'" + pattern.replace("'", quote) + "'"
+
+    def matches(self, expression: str, pattern: str) -> str:
+        """Tell whether a text matches a pattern."""
+        return f"{expression} RLIKE {self.pattern(pattern)}"
+
+    def days_apart(self, one: str, other: str) -> str:
+        """Return the distance of two dates in days."""
+        return f"abs(datediff({one}, {other}))"
+
+    @property
+    def text_type(self) -> str:
+        """Return the type of texts."""
+        return "STRING"
+
+    def local_day(self, expression: str, zone: str) -> str:
+        """Return the business date of an instant in a zone."""
+        return f"to_date(from_utc_timestamp({expression}, {literal(zone)}))"
+
+    def instant(self, expression: str) -> str:
+        """Return an ISO instant, NULL where there is no such moment."""
+        return f"try_cast({expression} AS TIMESTAMP)"
+
+    def narrow(self, expression: str) -> str:
+        """Return a text with its full-width signs made narrow."""
+        before, after = HALF_WIDTH.split("'")
+        return f"translate({expression}, '{FULL_WIDTH}', concat('{before}', char(39), '{after}'))"
+
+    def words(self, expression: str) -> str:
+        """Return the words of a text as rows, for the select list."""
+        return f"explode(split({expression}, '[^0-9A-Za-z_/.-]+'))"
+
+
 DUCKDB = Dialect("duckdb", again="g", group="\\{}")
 POSTGRES = PostgresDialect("postgresql", again="g", group="\\{}")
+SPARK = SparkDialect("spark", again="", group="${}")

@@ -17,6 +17,7 @@ from airflow_provider_docflow.reconcile.opening import roll_forward
 from airflow_provider_docflow.reconcile.outcome import Outcome
 from airflow_provider_docflow.reconcile.plan.manual import Decided, text_of
 from airflow_provider_docflow.reconcile.plan.run import Computed, Plan, compute
+from airflow_provider_docflow.reconcile.sides import Layout
 from airflow_provider_docflow.reconcile.sources.base import Reading, Source
 from airflow_provider_docflow.reconcile.totals import totals
 
@@ -116,7 +117,8 @@ class Running:
         )
         since = self._last_as_of()
         for name, source in (("l", self.what.left), ("r", self.what.right)):
-            self._load(name, source, layout.fields, since)
+            side = source.side()
+            self._load(name, source, sorted({side.column(field) for field in layout.fields}), since)
         self._computed = compute(
             self.engine,
             self.what.plan,
@@ -189,7 +191,7 @@ class Running:
             if item.standing == "break":
                 counts[item.kind] += 1
             if item.standing in LASTING:
-                found.append(as_found(item, plan, computed.ground.layout.identity))
+                found.append(as_found(item, plan, computed.ground.layout))
         counts["breaks"] = counts.pop("break", 0)
         after = [one.body for one in found]
         moved = roll_forward(before, after, amount=plan.amount, currency=plan.currency)
@@ -215,10 +217,12 @@ class Running:
         return outcome
 
 
-def as_found(item: Item, plan: Plan, identity: Sequence[str]) -> Found:
+def as_found(item: Item, plan: Plan, layout: Layout) -> Found:
     """Return an item as the ledger keeps it."""
     body = {"left": [_texts(row) for row in item.left], "right": [_texts(row) for row in item.right]}
-    keys = {side: [[row.get(name) for name in identity] for row in rows] for side, rows in body.items()}
+    keys = {
+        side: [[row.get(name) for name in layout.identity] for row in rows] for side, rows in body.items()
+    }
     effects = {key: amount for key, amount in item.effect(plan.amount, plan.currency).items() if plan.amount}
     currency, amount = next(iter(effects.items())) if len(effects) == 1 else ("", None)
     differences = [
@@ -234,8 +238,14 @@ def as_found(item: Item, plan: Plan, identity: Sequence[str]) -> Found:
         amount=amount,
         currency=currency,
         aged_from=_day(item, plan),
-        body={**body, "differences": differences, "rule": item.rule},
+        body={**body, "differences": differences, "rule": item.rule, **_names(layout)},
     )
+
+
+def _names(layout: Layout) -> dict[str, Any]:
+    """Return by which fields the documents are known and how fields are read, for who looks again later."""
+    kinds = {name: kind for name, kind in layout.kinds.items() if kind != "text"}
+    return {"identity": list(layout.identity), "kinds": kinds}
 
 
 def _day(item: Item, plan: Plan) -> date | None:

@@ -146,9 +146,14 @@ def test_a_failure_that_a_retry_may_help_is_tried_again_first(world: World, runn
     assert isinstance(done.error, exc.RateLimited)
 
 
-def test_never_means_that_nothing_parks_either(world: World, runner: Runner) -> None:
+def test_a_system_that_is_down_parks_a_task_that_never_fails(world: World, runner: Runner) -> None:
+    """Going on would leave the document behind: nothing comes back for it."""
     enter(world, *NUMBERS)
     take_down(world, body="PR-62")
-    done = run_chain(runner, NUMBERS, fail_on="never")
+    read, orders = chain(NUMBERS, fail_on="never")
+    runner.run(read)
+    assert runner.run(orders).state == "up_for_reschedule"
+    world.sandbox.clear_faults()
+    done = runner.run(orders, reschedules=1)
     assert done.state == "success"
-    assert done.result["statuses"] == {"failed": 1, "written": 2}
+    assert done.result["statuses"] == {"existing": 2, "written": 1}

@@ -134,7 +134,7 @@ def _try(flow: Flow, oa: str, batch: tuple[int, int], systems: dict[str, System]
         )
     except exc.SystemDown as error:
         return error
-    error = outage_of(outcomes, "any") or failure_of(outcomes, "any")
+    error = outage_of(outcomes) or failure_of(outcomes, "any")
     if isinstance(error, exc.TransientError):
         return outage_behind(error, systems.values()) or error
     return error

@@ -10,7 +10,6 @@ from airflow_provider_docflow.reconcile.engines.postgres import PostgresEngine
 from tests.reconcile.cases import CASES, CUT_OFF, Case
 from tests.reconcile.rig import reconcile
 
-
 ENGINES = ("duckdb", "postgresql")
 
 

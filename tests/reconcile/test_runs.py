@@ -11,9 +11,10 @@ import pytest
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.ledger import Ledger
-from airflow_provider_docflow.reconcile import FrameSource, InTransit, Key, Reconciliation, Running
+from airflow_provider_docflow.reconcile import FrameSource, InTransit, Key
 from airflow_provider_docflow.reconcile.engines.duck import DuckEngine
 from airflow_provider_docflow.reconcile.outcome import Outcome
+from airflow_provider_docflow.reconcile.run import Reconciliation, Running
 from tests.reconcile.cases import plan
 from tests.reconcile.rig import COLUMNS, Document, doc
 

@@ -11,7 +11,9 @@ from airflow_provider_docflow.reconcile.dialect import Dialect
 class Engine(Protocol):
     """Runs the statements of the plan and keeps its tables until it is closed."""
 
-    dialect: Dialect
+    @property
+    def dialect(self) -> Dialect:
+        """Return its way to say it."""
 
     def make(self, name: str, query: str) -> int:
         """Keep the rows of a query as a table, in place of one of this name; return how many there are."""

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from airflow_provider_docflow.ledger.search import Search
-from airflow_provider_docflow.ledger.search_all import every_document
 from airflow_provider_docflow.reconcile.engines.base import Engine
 from airflow_provider_docflow.reconcile.sources.base import Reading, Source, load_rows
 
@@ -55,6 +53,9 @@ class LedgerSource(Source):
         load_rows(engine, table, COLUMNS, self._rows(ledger), reading)
 
     def _rows(self, ledger: Any) -> Iterator[Sequence[Any]]:
+        from airflow_provider_docflow.ledger.search import Search
+        from airflow_provider_docflow.ledger.search_all import every_document
+
         wanted = Search(document_type=self.document_type, instance=self.instance)
         for row in every_document(ledger, wanted):
             yield [row[_CALLED.get(name, name)] for name in COLUMNS]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, ClassVar
 
@@ -33,7 +33,7 @@ class SystemSource(Source):
 
     Fields are those of a document: ``payable_amount``, ``seller_supplier_party.id``; ``number``,
     ``order_id`` (for an order), ``supplier``, ``customer``, ``currency`` and ``status`` are short for them;
-    the axes of the state are fields too.
+    the axes of the state are fields too, and ``raw.`` leads to what the system itself calls a field.
 
     :param conn_id: a docflow connection.
     :param document_type: type of the documents.
@@ -76,12 +76,34 @@ class SystemSource(Source):
 
     def _rows(self, system: Any, reading: Reading) -> Iterator[Sequence[Any]]:
         paths = [self._path(name) for name in reading.fields]
-        for found in self._pages(system, reading):
+        for found in self._pages(system, self._query(reading)):
             for read in found:
                 flat = self._flat(read)
                 yield [value_at(flat, path) for path in paths]
 
-    def _pages(self, system: Any, reading: Reading) -> Iterator[Sequence[Read]]:
+    def documents(self, system: Any, numbers: Sequence[str] = ()) -> Iterator[Read]:
+        """Yield the documents of this side as they stand now, all that are open of a changing one.
+
+        :param numbers: only those of these numbers, where any are given.
+        :raises Unsupported: the system cannot list them.
+        """
+        query = replace(self._query(Reading(())), numbers=tuple(numbers))
+        for found in self._pages(system, query):
+            yield from found
+
+    def path(self, field: str) -> str:
+        """Return where a field of the reconciliation stands in a document of this side."""
+        return self._path(self.columns.get(field, field))
+
+    def row(self, read: Read, fields: Sequence[str]) -> dict[str, Any]:
+        """Return what a document says in the fields of the reconciliation.
+
+        :raises InvalidDocument: it cannot be read as a document.
+        """
+        flat = self._flat(read)
+        return {field: value_at(flat, self.path(field)) for field in fields}
+
+    def _pages(self, system: Any, query: Query) -> Iterator[Sequence[Read]]:
         kind = system.site.profile.of(self.document_type)
         if kind.search is None:
             raise exc.Unsupported(
@@ -89,7 +111,7 @@ class SystemSource(Source):
                 system=self.conn_id,
                 remedy="Reconcile from its database or an export.",
             )
-        query, at = self._query(reading), None
+        at = None
         while True:
             page = system.run(kind.search(system.site, query, at))
             yield page.readings
@@ -117,7 +139,8 @@ class SystemSource(Source):
                 "it cannot be read as a document.", system=self.conn_id, document=str(read.ref)
             )
         state = {axis: str(getattr(read.state, axis)) for axis in _AXES}
-        return {**document_to_json(read.document), **state, "internal_id": read.ref.internal_id}
+        own = {"internal_id": read.ref.internal_id, "raw": dict(read.raw)}
+        return {**document_to_json(read.document), **state, **own}
 
 
 def value_at(data: Any, path: str) -> Any:
