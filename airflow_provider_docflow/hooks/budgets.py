@@ -77,13 +77,11 @@ class BudgetGate:
         :raises RateLimited: a read would have to wait too long.
         :raises LeaseLost: a write would have to wait beyond its deadline; it goes on in the next round.
         """
-        write_by = _not_after(step)
-        patience = LONGEST_WAIT if write_by is None else max(0.0, write_by - time.monotonic())
         try:
-            moment = self._next(patience)
+            moment = self._next(self._patience(step))
         except exc.RateLimited as error:
             error.system = self._site.conn_id
-            if write_by is None:
+            if _not_after(step) is None:
                 raise
             raise exc.LeaseLost(
                 f"{error.message.rstrip('.')} for longer than this write may wait; nothing was sent.",
@@ -91,10 +89,34 @@ class BudgetGate:
                 retry_after=error.retry_after,
                 remedy="Nothing: the next round probes first.",
             ) from error
+        return self._timed(step, moment)
+
+    def quick_before(self, step: httpx2.Request | SqlUnit) -> float | None:
+        """Take a call that this process holds already; None where the ledger has to be asked."""
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            now = time.monotonic()
+            if not self._buckets and not self._quotas:
+                known = now < self._looked_until and self._opens_at <= now
+                return 0.0 if known else None
+            fit = self._moments and self._moments[0] + self._hold >= now
+            if not fit or self._moments[0] - now > self._patience(step):
+                return None
+            moment = self._moments.popleft()
+        finally:
+            self._lock.release()
+        return self._timed(step, moment)
+
+    def _timed(self, step: httpx2.Request | SqlUnit, moment: float) -> float:
         if isinstance(step, httpx2.Request) and self._buckets:
             timed = {"docflow_use_by": moment + self._hold, "docflow_renew": self._renew}
             step.extensions = {**step.extensions, **timed}
         return max(0.0, moment - time.monotonic())
+
+    def _patience(self, step: httpx2.Request | SqlUnit) -> float:
+        write_by = _not_after(step)
+        return LONGEST_WAIT if write_by is None else max(0.0, write_by - time.monotonic())
 
     def _renew(self, request: httpx2.Request) -> float:
         """Take another call for a request whose moment has passed."""
@@ -182,6 +204,10 @@ class BudgetGate:
             elif self._trial:
                 self._trial = False
                 self._ledger.budgets.reopened(self.payer)
+
+    def quick_after(self, step: httpx2.Request | SqlUnit, reply: httpx2.Response) -> bool:
+        """Tell whether there is nothing in a reply that others would have to know."""
+        return not self._trial and isinstance(step, httpx2.Request) and self._said(step, reply) is None
 
     def _said(self, step: httpx2.Request, reply: httpx2.Response) -> exc.DocflowError | None:
         """Return the limit that a reply speaks of, if it concerns the whole instance."""

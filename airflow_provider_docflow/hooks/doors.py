@@ -263,16 +263,18 @@ class AsyncDoor:
         return rows
 
     async def _passed(self, step: httpx2.Request | SqlUnit) -> Passage:
-        """Take a step through the gates, in a thread: they ask the ledger."""
+        """Take a step through the gates, in a thread where they ask the ledger."""
         passage = Passage(self.gates, step)
-        wait = await asyncio.to_thread(passage.go) if self.gates else 0.0
-        while wait > 0:
+        while True:
+            wait = passage.go_quickly()
+            if wait is None:
+                wait = await asyncio.to_thread(passage.go)
+            if wait <= 0:
+                return passage
             await asyncio.sleep(wait)
-            wait = await asyncio.to_thread(passage.go)
-        return passage
 
     async def _ended(self, passage: Passage, reply: httpx2.Response | None, error: Exception | None) -> None:
-        if self.gates:
+        if self.gates and not (reply is not None and passage.end_quickly(reply)):
             await asyncio.to_thread(passage.end, reply, error)
 
     async def aclose(self) -> None:

@@ -42,6 +42,16 @@ class Gate(Protocol):
         """
 
 
+class QuickGate(Gate, Protocol):
+    """A gate that often knows its answer without asking the ledger; an event loop then needs no thread."""
+
+    def quick_before(self, step: GatedStep) -> float | None:
+        """Do what ``before`` does if that asks nobody, else nothing: None."""
+
+    def quick_after(self, step: GatedStep, reply: httpx2.Response) -> bool:
+        """Do what ``after`` does if that asks nobody; return whether it is done."""
+
+
 class Passage:
     """One step on its way through the gates."""
 
@@ -64,6 +74,27 @@ class Passage:
             if wait > 0:
                 return wait
         return 0.0
+
+    def go_quickly(self) -> float | None:
+        """Pass gates as :meth:`go` does while they ask nobody; None when ``go`` has to go on."""
+        while self._ahead:
+            quick = getattr(self._ahead[0], "quick_before", None)
+            wait = quick(self._step) if quick is not None else None
+            if wait is None:
+                return None
+            self._passed.append(self._ahead.pop(0))
+            if wait > 0:
+                return float(wait)
+        return 0.0
+
+    def end_quickly(self, reply: httpx2.Response) -> bool:
+        """Tell the gates of a reply while that asks nobody; False when :meth:`end` has to go on."""
+        while self._passed:
+            quick = getattr(self._passed[-1], "quick_after", None)
+            if quick is None or not quick(self._step, reply):
+                return False
+            self._passed.pop()
+        return True
 
     def end(self, reply: httpx2.Response | None, error: Exception | None) -> None:
         """Tell the gates that were passed how the step ended; never raises, for it may have landed."""

@@ -23,6 +23,7 @@ from airflow_provider_docflow.core.redact import redact_text
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.hooks.announcing import announce
 from airflow_provider_docflow.hooks.gates import GatedStep
+from airflow_provider_docflow.hooks.pace import configured_pace
 from airflow_provider_docflow.hooks.pinging import answers, judged
 from airflow_provider_docflow.ledger.health import SYSTEM_DOWN, Health
 from airflow_provider_docflow.ledger.ramp import Pace
@@ -85,6 +86,26 @@ class HealthGate:
         # Those who came with the one that tries go by what it learns, and are not refused meanwhile.
         with self._trial:
             return self._try(self._look())
+
+    def quick_before(self, step: GatedStep) -> float | None:
+        """Let a step out to a system that was well a moment ago; None where the ledger has to be asked."""
+        if not self._known_well():
+            return None
+        self._asked[id(step)] = self.ledger.now()
+        return 0.0
+
+    def quick_after(self, step: GatedStep, reply: httpx2.Response) -> bool:
+        """Tell whether a reply only says what is known: the system is well."""
+        if not self._known_well() or not judged(step, reply, None):
+            return False
+        self._asked.pop(id(step), None)
+        return True
+
+    def _known_well(self) -> bool:
+        """Whether what was last seen is fresh, and there was neither a failure nor a window."""
+        now = time.monotonic()
+        fresh = now < self._seen_until and now < self._window_until
+        return fresh and self._window[0] is None and (self._seen is None or self._seen.plain)
 
     def after(self, step: GatedStep, reply: httpx2.Response | None, error: Exception | None) -> None:
         """Learn from a step whether the system answers."""
@@ -255,23 +276,6 @@ class HealthGate:
         if entered is None or (repeated is not None and repeated > entered.ends_at):
             return repeated, ""
         return entered.ends_at, f" ({entered.reason})"
-
-
-def configured_pace() -> Pace:
-    """Return the settings of ``[docflow]``.
-
-    :raises Misconfigured: a number is out of range.
-    """
-    from airflow.sdk import conf
-
-    default = Pace()
-    return Pace(
-        threshold=conf.getint("docflow", "outage_threshold", fallback=default.threshold),
-        probe_seconds=conf.getfloat("docflow", "outage_probe_seconds", fallback=default.probe_seconds),
-        ramp_start=conf.getint("docflow", "ramp_start", fallback=default.ramp_start),
-        ramp_seconds=conf.getfloat("docflow", "ramp_seconds", fallback=default.ramp_seconds),
-        ramp_periods=conf.getint("docflow", "ramp_periods", fallback=default.ramp_periods),
-    )
 
 
 def outage_behind(gates: Iterable[Any], error: exc.TransientError) -> exc.SystemDown | None:

@@ -56,6 +56,14 @@ class ShareGate(BudgetGate):
         """Take a call out of the share; the moment that counts is the next gate's."""
         return super().before(step) if self._buckets else 0.0
 
+    def quick_before(self, step: httpx2.Request | SqlUnit) -> float | None:
+        """Take a call out of what this process holds of the share."""
+        return super().quick_before(step) if self._buckets else 0.0
+
+    def quick_after(self, step: httpx2.Request | SqlUnit, reply: httpx2.Response) -> bool:
+        """Learn nothing."""
+        return True
+
     def after(self, step: httpx2.Request | SqlUnit, reply: httpx2.Response | None, error: Any) -> None:
         """Learn nothing: the gate of the limits themselves does."""
 

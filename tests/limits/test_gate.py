@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import UTC, timedelta
 from typing import Any
 
+import httpx2
 import pytest
 
 from airflow_provider_docflow import exceptions as exc
@@ -364,3 +365,30 @@ def test_a_login_that_had_to_wait_too_long_gives_its_right_back(running_ledger: 
         tokens.get("k", None, late)
     assert caught.value.retry_after == 9.0
     assert tokens.get("k", None, lambda: Token("good")) == "good"
+
+
+def test_what_a_process_knows_is_not_asked_again_and_an_event_loop_needs_no_thread(
+    stand: Callable[..., Stand], connect: Systems, running_ledger: Ledger
+) -> None:
+    system = connect(stand(), FAST)
+    ask(system)
+    gate = BudgetGate(running_ledger, system.site)
+    request = system.site.request("GET", "/item")
+    assert gate.quick_before(request) is None, "it holds no call yet"
+    gate._size = 8
+    gate.before(request)
+    assert [gate.quick_before(request) for _ in range(7)] == [0.0] * 7
+    assert gate.quick_before(request) is None
+    gate.before(request)
+    request.extensions = {"docflow_not_after": time.monotonic() - 1.0}
+    gate._moments.append(time.monotonic() + 1.0)
+    time.sleep(gate._hold * 2)
+    assert gate.quick_before(request) is None, (
+        "what has passed is given up, and a write waits for no late one"
+    )
+    good, bad = (httpx2.Response(status, request=request, json={}) for status in (200, 429))
+    assert gate.quick_after(request, good)
+    assert not gate.quick_after(request, bad)
+    free = BudgetGate(running_ledger, system.site, limits=())
+    assert free.quick_before(request) is None
+    assert free.before(request) == free.quick_before(request) == 0.0
