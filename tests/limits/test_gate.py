@@ -87,6 +87,9 @@ def test_a_handful_of_calls_is_taken_at_once(
     """A thousand calls are not a thousand transactions."""
     system, visits = connect(stand(), FAST), 0
     known = system.site
+    for gate in system.gates:
+        if isinstance(gate, BudgetGate):
+            gate._hold = 60.0  # on a machine that is busy otherwise, calls would miss their moments
     draw = running_ledger.budgets.draw
 
     def counted(*args: Any, **kwargs: Any) -> Any:
@@ -375,17 +378,16 @@ def test_what_a_process_knows_is_not_asked_again_and_an_event_loop_needs_no_thre
     gate = BudgetGate(running_ledger, system.site)
     request = system.site.request("GET", "/item")
     assert gate.quick_before(request) is None, "it holds no call yet"
-    gate._size = 8
+    gate._size, gate._hold = 8, 60.0
     gate.before(request)
     assert [gate.quick_before(request) for _ in range(7)] == [0.0] * 7
     assert gate.quick_before(request) is None
     gate.before(request)
     request.extensions = {"docflow_not_after": time.monotonic() - 1.0}
-    gate._moments.append(time.monotonic() + 1.0)
-    time.sleep(gate._hold * 2)
-    assert gate.quick_before(request) is None, (
-        "what has passed is given up, and a write waits for no late one"
-    )
+    gate._moments.append(time.monotonic() + 60.0)
+    assert gate.quick_before(request) is None, "a write waits for no call beyond its deadline"
+    gate._moments[0] -= 3600.0
+    assert gate.quick_before(request) is None, "a moment that has passed is given up"
     good, bad = (httpx2.Response(status, request=request, json={}) for status in (200, 429))
     assert gate.quick_after(request, good)
     assert not gate.quick_after(request, bad)
