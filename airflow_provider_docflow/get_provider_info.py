@@ -150,7 +150,7 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "operators": _modules(
-            "operators", "action", "approval", "create", "intake", "listing", "notify", "read"
+            "operators", "action", "approval", "create", "intake", "listing", "notify", "read", "reconcile"
         ),
         "sensors": _modules("sensors", "document"),
         "triggers": _modules("triggers", "document"),

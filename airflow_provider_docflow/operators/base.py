@@ -163,8 +163,7 @@ class DocflowOperator(BaseOperator):
 
         :raises DocflowError: documents failed, and ``fail_on`` makes that the task's failure; the outcomes
             are in XCom nevertheless.
-        :raises HeldError: every failure only has to wait, or a system is down: whatever else failed is looked
-            at when the task comes back.
+        :raises HeldError: every failure only has to wait, or a system is down or used up.
         """
         handles = [outcome.handle for outcome in outcomes if outcome.handle is not None]
         self.touch(context, flow, [handle.ref for handle in handles])
