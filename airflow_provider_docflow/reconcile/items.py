@@ -9,6 +9,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
+from airflow_provider_docflow.reconcile.dialect import literal
 from airflow_provider_docflow.reconcile.plan.ground import SIDES, Ground
 from airflow_provider_docflow.reconcile.totals import EXACT
 
@@ -60,13 +61,13 @@ class Item:
         return effects
 
 
-def items(ground: Ground, *, standing: str = "") -> Iterator[Item]:
+def items(ground: Ground, *standings: str) -> Iterator[Item]:
     """Yield the items in an order that depends on the documents alone.
 
-    :param standing: only these.
+    :param standings: only these; all of them if none is named.
     """
     fields = ground.layout.fields
-    for _, rows in groupby(_rows(ground, standing), key=lambda row: (row[0], row[1])):
+    for _, rows in groupby(_rows(ground, standings), key=lambda row: (row[0], row[1])):
         members = list(rows)
         _, _, word, kind, step, breach, near, *_ = members[0]
         by_side: dict[str, list[Row]] = {side: [] for side in SIDES}
@@ -77,22 +78,30 @@ def items(ground: Ground, *, standing: str = "") -> Iterator[Item]:
         yield Item(word, kind, rule, by_side["l"], by_side["r"], differences)
 
 
-def _rows(ground: Ground, standing: str) -> Iterator[Sequence[Any]]:
+def counted(ground: Ground) -> dict[tuple[str, str], int]:
+    """Return how many items there are of each standing and kind, without fetching them."""
+    found = ground.engine.rows("SELECT class, kind, count(*) FROM item GROUP BY 1, 2 ORDER BY 1, 2")
+    return {(str(word), str(kind)): int(count) for word, kind, count in found}
+
+
+def _rows(ground: Ground, standings: Sequence[str]) -> Iterator[Sequence[Any]]:
     layout = ground.layout
     columns = ", ".join(layout.column(name) for name in layout.fields)
     key = ", '|', ".join(
         f"coalesce(cast(s.{layout.column(name)} AS VARCHAR(255)), '')" for name in layout.identity
     )
+    words = ", ".join(literal(one) for one in standings)
+    only = f" AND i.class IN ({words})" if standings else ""
     sides = " UNION ALL ".join(
         f"SELECT m.item AS item, m.side AS side, concat({key}, '') AS own, {_cast(ground)}"
-        f" FROM member m JOIN {side} s ON s.rid = m.rid WHERE m.side = '{side}'"
+        f" FROM member m JOIN item i ON i.item = m.item JOIN {side} s ON s.rid = m.rid"
+        f" WHERE m.side = '{side}'{only}"
         for side in SIDES
     )
-    only = f" WHERE i.class = '{standing}'" if standing else ""
     query = (
         f"WITH x AS ({sides}), y AS (SELECT x.*, min(own) OVER (PARTITION BY item) AS first FROM x)"
         f" SELECT y.first, y.item, i.class, i.kind, i.step, i.breach, i.near, y.side, y.own, {columns}"
-        f" FROM y JOIN item i ON i.item = y.item{only}"
+        f" FROM y JOIN item i ON i.item = y.item"
         f" ORDER BY y.first, i.kind, y.item, y.side, y.own, {columns}"
     )
     for part in ground.engine.stream(query):

@@ -12,7 +12,7 @@ from typing import Any
 from airflow_provider_docflow.exceptions import Misconfigured
 from airflow_provider_docflow.ledger.breaks import Found
 from airflow_provider_docflow.reconcile.engines.base import Engine
-from airflow_provider_docflow.reconcile.items import Item, Row, items
+from airflow_provider_docflow.reconcile.items import Item, Row, counted, items
 from airflow_provider_docflow.reconcile.opening import roll_forward
 from airflow_provider_docflow.reconcile.outcome import Outcome
 from airflow_provider_docflow.reconcile.plan.manual import Decided, text_of
@@ -143,7 +143,7 @@ class Running:
 
     def items(self, standing: str = "") -> Iterator[Item]:
         """Yield what does not agree."""
-        return items(self.computed.ground, standing=standing)
+        return items(self.computed.ground, *([standing] if standing else []))
 
     def _load(self, name: str, source: Source, fields: Sequence[str], since: Any) -> None:
         def told(rows: int) -> None:
@@ -185,13 +185,11 @@ class Running:
     def _conclude(self, run: Any, before: Sequence[Mapping[str, Any]]) -> Outcome:
         plan, computed = self.what.plan, self.computed
         counts: Counter[str] = Counter()
-        found: list[Found] = []
-        for item in self.items():
-            counts[item.standing] += 1
-            if item.standing == "break":
-                counts[item.kind] += 1
-            if item.standing in LASTING:
-                found.append(as_found(item, plan, computed.ground.layout))
+        for (standing, kind), number in counted(computed.ground).items():
+            counts[standing] += number
+            if standing == "break":
+                counts[kind] += number
+        found = [as_found(item, plan, computed.ground.layout) for item in items(computed.ground, *LASTING)]
         counts["breaks"] = counts.pop("break", 0)
         after = [one.body for one in found]
         moved = roll_forward(before, after, amount=plan.amount, currency=plan.currency)

@@ -67,10 +67,12 @@ class Leftovers:
             f" WHERE p.breach <> 0 OR p.near <> 0 OR {is_suggested}",
         )
         kind = f"CASE WHEN class = 'expected' THEN {self._expected_name()} ELSE 'value_difference' END"
+        # Their values are looked at again only where somebody expects a difference.
+        values = " JOIN l ON l.rid = p.lid JOIN r ON r.rid = p.rid" if self.expected else ""
         return [
             f"SELECT concat('p', cast(p.lid AS VARCHAR(20))) AS item, class, {kind} AS kind, p.step AS step,"
             f" p.breach AS breach, p.near AS near, '{side}' AS side, p.{column} AS rid"
-            " FROM told_pairs p JOIN l ON l.rid = p.lid JOIN r ON r.rid = p.rid"
+            f" FROM told_pairs p{values}"
             for side, column in (("l", "lid"), ("r", "rid"))
         ]
 
