@@ -150,7 +150,16 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "operators": _modules(
-            "operators", "action", "approval", "create", "intake", "listing", "notify", "read", "reconcile"
+            "operators",
+            "action",
+            "approval",
+            "create",
+            "intake",
+            "listing",
+            "notify",
+            "read",
+            "reconcile",
+            "repair",
         ),
         "sensors": _modules("sensors", "document"),
         "triggers": _modules("triggers", "document"),

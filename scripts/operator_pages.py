@@ -22,6 +22,8 @@ ROOMS = (
     ("Telling", "operators.notify", "NotifyOperator"),
     ("One run per document", "operators.intake", "IntakeOperator"),
     ("One run per document", "operators.intake", "ClaimOperator"),
+    ("Reconciliation", "operators.reconcile", "ReconcileOperator"),
+    ("Reconciliation", "operators.repair", "RepairBreaksOperator"),
 )
 HEAD = """# Operators and sensors
 

@@ -470,3 +470,13 @@ def test_the_other_kinds_are_for_people(ordered: World, runner: Runner) -> None:
     run = ordered.ledger.reconciliations.begin(NAME, "by rule", actor="night")
     ordered.ledger.reconciliations.record(run.id, [replace(_as_found(one), kind="partial")], {}, actor="x")
     assert "what is partial" in refused(runner.run(task(kinds=["partial"])))
+
+
+def test_a_side_that_is_read_in_the_wrong_place_does_not_look_empty(ordered: World, runner: Runner) -> None:
+    ordered.enter("PR-3", ("SUP-3", "1", "5.00"))
+    ordered.approve("PR-3")
+    reconcile(ordered, runner)
+    lost = replace(RIGHT, columns={"supplier": "raw.vendor"})
+    told = refused(runner.run(task(right=lost)))
+    assert "no document of erp has a value in supplier" in told
+    assert len(ordered.orders()) == 2

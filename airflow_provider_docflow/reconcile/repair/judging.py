@@ -145,7 +145,9 @@ class Judging:
         if written is None or written.ref.identity != target.ref.identity:
             why = f"docflow did not write {target.ref} from it, and changes only what it wrote."
             _refuse(found, "document", why, f"Correct it in {self.sides[wrong].title}.")
-        assert target.document is not None
+        if target.document is None:
+            why = "its system shows too little of it to tell what else an amendment would change."
+            _refuse(found, "document", why, f"Correct it in {self.sides[wrong].title}.")
         changes = changes_of(target.document, plan.document)
         if foreign := unowned(changes, self.terms.owned_paths()):
             why = f"it would also change {', '.join(str(one) for one in foreign[:3])}."

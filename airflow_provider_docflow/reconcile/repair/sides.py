@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
+from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.profile import Reading
 from airflow_provider_docflow.hooks.system import System
 from airflow_provider_docflow.ledger.judge import liveness
@@ -17,7 +19,7 @@ from airflow_provider_docflow.reconcile.sources.system import SystemSource
 Side = Literal["left", "right"]
 OTHER: Mapping[str, Side] = {"left": "right", "right": "left"}
 FEW = 5
-"""Up to so many documents are asked for by number; a system that cannot lists everything for each."""
+"""Up to so many documents are asked for by number; beyond that a listing costs less."""
 
 Row = Mapping[str, str | None]
 Identity = tuple[str | None, ...]
@@ -72,6 +74,8 @@ class Standing:
     def look(self, naming: Naming, keys: Iterable[Identity]) -> None:
         """Find the documents of these identities; one listing, however many there are.
 
+        :raises Misconfigured: no document of this side has a value in a field of the identity: it is read
+            from another place, and what is there would look missing.
         :raises Unsupported: the system cannot list them, so that nobody can look again.
         :raises DocflowError: the listing could not be read to its end.
         """
@@ -80,12 +84,22 @@ class Standing:
             self._found[naming, key] = []
         if not wanted:
             return
-        for reading in self.source.documents(self.system, self._numbers(naming, wanted)):
+        empty, seen = set(naming.identity), False
+        for reading in self._listed(self._numbers(naming, wanted)):
             if liveness(reading) == "dead":
                 continue
             key = naming.key(self.source.row(reading, naming.identity))
+            empty -= {name for name, value in zip(naming.identity, key, strict=True) if value}
+            seen = True
             if key in wanted:
                 self._found[naming, key].append(reading)
+        if seen and empty:
+            raise exc.Misconfigured(
+                f"no document of {self.title} has a value in {', '.join(sorted(empty))}.",
+                system=self.title,
+                field="columns",
+                remedy="Say in columns= where the field stands, such as {'order_id': 'raw.source_document'}.",
+            )
 
     def at(self, naming: Naming, row: Row) -> list[Reading]:
         """Return the documents of a row's identity that were there when it was last looked.
@@ -111,6 +125,12 @@ class Standing:
             for name, before, after in pairs
             if before != after
         )
+
+    def _listed(self, numbers: Sequence[str]) -> Iterable[Reading]:
+        if numbers:
+            with suppress(exc.Unsupported):
+                return list(self.source.documents(self.system, numbers))
+        return self.source.documents(self.system)
 
     def _numbers(self, naming: Naming, wanted: set[Identity]) -> Sequence[str]:
         if len(naming.identity) != 1 or len(wanted) > FEW or self.source.path(naming.identity[0]) != "id":

@@ -98,9 +98,11 @@ class SystemSource(Source):
     def row(self, read: Read, fields: Sequence[str]) -> dict[str, Any]:
         """Return what a document says in the fields of the reconciliation.
 
+        Of what its system shows too little of to be a whole document, it is what there is.
+
         :raises InvalidDocument: it cannot be read as a document.
         """
-        flat = self._flat(read)
+        flat = self._parts(read) if read.document is None and read.problem is None else self._flat(read)
         return {field: value_at(flat, self.path(field)) for field in fields}
 
     def _pages(self, system: Any, query: Query) -> Iterator[Sequence[Read]]:
@@ -133,14 +135,21 @@ class SystemSource(Source):
         own = f"{self.document_type.rpartition('_')[2]}_id"
         return "id" if name in (own, f"{self.document_type}_id") else PATHS.get(name, name)
 
+    def _parts(self, read: Read) -> dict[str, Any]:
+        told: dict[str, Any] = {"id": read.ref.number, "company_code": read.company_code}
+        told |= {"payable_amount": read.total, "document_currency_code": read.currency}
+        return {**told, "seller_supplier_party": {"id": read.party}, **self._beside(read)}
+
+    def _beside(self, read: Read) -> dict[str, Any]:
+        state = {axis: str(getattr(read.state, axis)) for axis in _AXES}
+        return {**state, "internal_id": read.ref.internal_id, "raw": dict(read.raw)}
+
     def _flat(self, read: Read) -> dict[str, Any]:
         if read.document is None:
             raise read.problem or exc.InvalidDocument(
                 "it cannot be read as a document.", system=self.conn_id, document=str(read.ref)
             )
-        state = {axis: str(getattr(read.state, axis)) for axis in _AXES}
-        own = {"internal_id": read.ref.internal_id, "raw": dict(read.raw)}
-        return {**document_to_json(read.document), **state, **own}
+        return {**document_to_json(read.document), **self._beside(read)}
 
 
 def value_at(data: Any, path: str) -> Any:
