@@ -131,10 +131,10 @@ def databases() -> Iterator[dict[str, str]]:
                 server.server.stop()
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.limits")
     parser.add_argument("--calls", type=int, default=4000)
-    count = parser.parse_args().calls
+    count = parser.parse_args(arguments).calls
     print(f"{'microseconds per call':<62}{'wall':>10}{'CPU':>10}")
     with databases() as urls:
         for database, url in urls.items():
