@@ -195,6 +195,32 @@ def _killed_before_it_says_what_it_wrote(runner: Runner) -> None:
         os._exit(1)
 
 
+def test_two_runs_at_once_write_one_document(ordered: World, runner: Runner) -> None:
+    ordered.enter("PR-3", ("SUP-3", "1", "5.00"))
+    ordered.change_price("PR-1", "20.00")
+    ordered.approve("PR-1", "PR-3")
+    reconcile(ordered, runner)
+    children = [_beside(runner, f"beside__{n}") for n in (1, 2)]
+    ended = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    assert ended == [0, 0]
+    runner.until_done(task(), run_id="again__1")
+    assert (payable(ordered, "SUP-1"), payable(ordered, "SUP-3")) == ("20.00", "5.00")
+    assert len(ordered.orders()) == 3
+    assert reconcile(ordered, runner, "night__2") == {}
+
+
+def _beside(runner: Runner, run_id: str) -> int:
+    child = os.fork()
+    if child == 0:
+        try:
+            ledgers._opened.clear()
+            done = runner.run(task(), run_id=run_id)
+            os._exit(0 if done.state in ("success", "up_for_retry", "up_for_reschedule") else 3)
+        finally:
+            os._exit(1)
+    return child
+
+
 def test_a_lost_reply_is_no_second_document(ordered: World, runner: Runner) -> None:
     ordered.enter("PR-3", ("SUP-3", "1", "5.00"))
     ordered.approve("PR-3")
