@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks.measuring import Spent, elsewhere, peak_megabytes, tell
 
-POLL, TURNS, DECIDED = 5.0, 3, 40
+POLL, TURNS, DECIDED = 5.0, 3, 20
 """Seconds between polls, how many polls are measured, and how many decisions are taken."""
 
 
