@@ -9,7 +9,7 @@ import pytest
 
 from tests.rigs import airflow_home
 
-pytest_plugins = ["tests.rigs.databases", "tests.rigs.tryton"]
+pytest_plugins = ["tests.rigs.databases", "tests.rigs.ledgers", "tests.rigs.tryton"]
 
 # Test modules import Airflow while they are collected, before any fixture can run.
 _HOME = airflow_home.settle()

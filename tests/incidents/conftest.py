@@ -10,19 +10,16 @@ from airflow_provider_docflow.hooks.docflow import DocflowHook
 from airflow_provider_docflow.hooks.overriding import with_overrides
 from airflow_provider_docflow.ledger.decisions import NewDecision
 from tests.cli.conftest import shell
-from tests.ledger.conftest import clock, ledger, ledger_url, prepared, sqlite_ledger
+from tests.ledger.conftest import clock, ledger, ledger_url, sqlite_ledger
 from tests.operators.conftest import runner, world
 from tests.operators.world import World
-from tests.rigs.databases import mysql_server, postgres_server, sqlite_url
+from tests.rigs.databases import sqlite_url
 
 __all__ = [
     "approve",
     "clock",
     "ledger",
     "ledger_url",
-    "mysql_server",
-    "postgres_server",
-    "prepared",
     "runner",
     "shell",
     "sqlite_ledger",

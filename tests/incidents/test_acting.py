@@ -33,6 +33,7 @@ def app() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIRFLOW__CORE__AUTH_MANAGER", "tests.plugin.manager.RestrictingAuthManager")
         patch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS", users)
+        patch.setenv("AIRFLOW__DOCFLOW__LEDGER_CONN_ID", "docflow_ledger")
         patch.setitem(manager.READABLE, "half", frozenset({"flow_1"}))
         patch.setitem(manager.READABLE, "stranger", frozenset())
         airflow_home.install_database()

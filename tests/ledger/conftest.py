@@ -9,7 +9,6 @@ from sqlalchemy import delete, select
 
 from airflow_provider_docflow.ledger import Ledger
 from airflow_provider_docflow.ledger.database import Database
-from airflow_provider_docflow.ledger.migrate import upgrade
 from airflow_provider_docflow.ledger.models import metadata
 from tests.ledger.samples import KEY, Clock
 
@@ -17,28 +16,6 @@ from tests.ledger.samples import KEY, Clock
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-@pytest.fixture(scope="session")
-def prepared(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[str], str]]:
-    """Databases with all tables, each made once: making them takes longer than most tests."""
-    made: dict[str, str] = {}
-
-    def prepare(kind: str) -> str:
-        if kind not in made:
-            if kind == "sqlite":
-                made[kind] = f"sqlite:///{tmp_path_factory.mktemp('ledger') / 'template.db'}"
-            else:
-                server = request.getfixturevalue(
-                    {"postgresql": "postgres_server", "mysql": "mysql_server"}[kind]
-                )
-                made[kind] = server.create("docflow_ledger")
-            upgrade(made[kind])
-        return made[kind]
-
-    yield prepare
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "mysql"])

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.ledger.conftest import clock, ledger, ledger_url, prepared, sqlite_ledger
+from tests.ledger.conftest import clock, ledger, ledger_url, sqlite_ledger
 from tests.limits.stand import Stand
 
-__all__ = ["clock", "ledger", "ledger_url", "prepared", "sqlite_ledger"]
+__all__ = ["clock", "ledger", "ledger_url", "sqlite_ledger"]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_docflow.sandbox import Sandbox
 from tests.cli.conftest import shell
-from tests.ledger.conftest import clock, ledger, ledger_url, prepared
+from tests.ledger.conftest import clock, ledger, ledger_url
 from tests.operators.conftest import runner, world
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "clock",
     "ledger",
     "ledger_url",
-    "prepared",
     "runner",
     "shell",
     "town",
