@@ -31,7 +31,7 @@ test-fast: venv ## the tests that need no whole ERP and no running Airflow
 	$(BIN)/python -m pytest -q -p no:cacheprovider -m "not system" -n $(WORKERS) --dist loadfile
 
 test-system: venv ## the tests against a real ERP and a real Airflow
-	$(BIN)/python -m pytest -q -p no:cacheprovider -m system
+	$(BIN)/python -m pytest -q -p no:cacheprovider -m system -n $(WORKERS) --dist loadfile
 
 lint: venv ## style and types
 	$(BIN)/ruff check .
