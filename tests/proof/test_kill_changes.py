@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_docflow.core.paging import chunks
 from airflow_provider_docflow.hooks.handles import Handle
 from tests.proof.cases import failure_case
 from tests.proof.child import Child
@@ -14,6 +15,7 @@ from tests.proof.world import World, requisition
 
 # Beyond the lease and every settle time.
 LATER = 400.0
+AT_ONCE = 4
 ENDS = {
     "amend": [("draft", "150.76")],
     "supersede": [("cancelled", "100.51"), ("draft", "150.76")],
@@ -47,10 +49,14 @@ def test_killed_in_a_change(world: World, erp: Erp, quality: str, on_change: str
     numbers = {nth: f"PR-{on_change}-{nth:03d}" for nth in range(1, moments)}
     sources = {nth: changed(world, number) for nth, number in numbers.items()}
     died = 0
-    for nth, given in sources.items():
-        child = Child(world, "create", given, {"nth": nth, "do": KILL}, on_change=on_change)
-        child.process.join(120)
-        died += child.process.exitcode == -KILL
+    for some in chunks(list(sources), AT_ONCE):
+        children = [
+            Child(world, "create", sources[nth], {"nth": nth, "do": KILL}, on_change=on_change)
+            for nth in some
+        ]
+        for child in children:
+            child.process.join(120)
+            died += child.process.exitcode == -KILL
     erp.quiet()
     everything = [one for given in sources.values() for one in given]
     with world.open(ahead=LATER) as session:
