@@ -15,7 +15,6 @@ from airflow_provider_docflow.reconcile.dialect import POSTGRES, quoted
 
 #: Below it the planner's guesses do no harm.
 ANALYSED = 1_000
-_PART = 5_000
 
 
 class PostgresEngine:

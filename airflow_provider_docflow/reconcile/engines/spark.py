@@ -17,7 +17,6 @@ _SETTINGS = {
     # With it Spark 4.3 fails where a table is united with itself after a checkpoint.
     "spark.sql.constraintPropagation.enabled": "false",
 }
-_PART = 10_000
 
 
 class SparkEngine:
