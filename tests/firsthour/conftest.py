@@ -11,11 +11,11 @@ from typing import Any
 import httpx2
 import pytest
 
-from airflow_provider_docflow.hooks import ledger as ledgers
 from airflow_provider_docflow.sandbox import Sandbox
 from airflow_provider_docflow.sandbox.rest import API_KEY
 from tests.cli.conftest import Said, Shell, shell
 from tests.flow.conftest import COMPONENTS, form
+from tests.rigs.own_ledgers import own_ledgers
 
 __all__ = ["Said", "Shell", "shell"]
 
@@ -113,7 +113,7 @@ class Place:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    with Sandbox(tmp_path / "sandbox") as sandbox:
+    with own_ledgers(), Sandbox(tmp_path / "sandbox") as sandbox:
         made = Place(tmp_path, sandbox, monkeypatch.setenv)
         made.code = sandbox.template(
             "采购申请", COMPONENTS, approvers=[{"actionType": "NONE", "userIds": ["boss"]}]
@@ -123,6 +123,3 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
         made.finance()
         made.connect("docflow_ledger", "sqlite", str(tmp_path / "ledger.sqlite"))
         yield made
-    for known in list(ledgers._opened.values()):
-        known.close()
-    ledgers._opened.clear()

@@ -19,8 +19,9 @@ from typing import Any
 import httpx2
 
 from airflow_provider_docflow.core.calls import call
+from airflow_provider_docflow.core.error_rules import ErrorRule, RemoteError
 from airflow_provider_docflow.core.exchange import Exchange
-from airflow_provider_docflow.core.profile import ErrorRule, Limit, RemoteError, SystemProfile, Token
+from airflow_provider_docflow.core.profile import Limit, SystemProfile, Token
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.exceptions import QuotaExhausted, RateLimited
 from tests.rigs.processes import Server, free_port

@@ -12,12 +12,12 @@ import pytest
 from airflow_provider_docflow import systems
 from airflow_provider_docflow.core.limits import buckets_of, quotas_of
 from airflow_provider_docflow.core.profile import Limit
-from airflow_provider_docflow.hooks import ledger as ledgers
 from airflow_provider_docflow.hooks.ledger import ledger_of
 from airflow_provider_docflow.ledger import Ledger
 from airflow_provider_docflow.ledger.buckets import Payer
 from tests.cli.conftest import Shell, shell
 from tests.limits.stand import INSTANCE, profile
+from tests.rigs.own_ledgers import own_ledgers
 
 __all__ = ["shell"]
 
@@ -34,10 +34,8 @@ def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
     for name in ("limited", "unlimited"):
         there = {"conn_type": f"docflow_{name}", "host": "http://127.0.0.1:9"}
         monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(there))
-    yield ledger_of()
-    for opened in list(ledgers._opened.values()):
-        opened.close()
-    ledgers._opened.clear()
+    with own_ledgers():
+        yield ledger_of()
 
 
 def test_limits_shows_what_is_used_without_calling_the_system(known: Ledger, shell: Shell) -> None:

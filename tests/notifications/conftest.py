@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_docflow.hooks import ledger as ledgers
 from airflow_provider_docflow.hooks.docflow import DocflowHook
 from airflow_provider_docflow.operators.notify import NotifyOperator
 from airflow_provider_docflow.sandbox import Sandbox
 from tests.operators.world import World
+from tests.rigs.own_ledgers import own_ledgers
 from tests.rigs.runner import Attempt, Runner, dag, runner
 
 __all__ = ["Desk", "desk", "runner"]
@@ -104,12 +104,9 @@ def good(attempt: Attempt) -> Any:
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runner: Runner) -> Iterator[Desk]:
-    with Sandbox(tmp_path / "sandbox", mail_port=0) as sandbox:
+    with own_ledgers(), Sandbox(tmp_path / "sandbox", mail_port=0) as sandbox:
         world = World(tmp_path, sandbox)
         world.create_source()
         for name, value in world.environment().items():
             monkeypatch.setenv(name, value)
         yield Desk(world, runner, monkeypatch)
-    for known in list(ledgers._opened.values()):
-        known.close()
-    ledgers._opened.clear()

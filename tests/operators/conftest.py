@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_docflow.hooks import ledger as ledgers
 from airflow_provider_docflow.sandbox import Sandbox
 from tests.operators.world import World
+from tests.rigs.own_ledgers import own_ledgers
 from tests.rigs.runner import runner
 
 __all__ = ["runner", "world"]
@@ -16,12 +16,9 @@ __all__ = ["runner", "world"]
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """Requisitions in a database, a plain ERP over the wire, a ledger in SQLite."""
-    with Sandbox(tmp_path / "sandbox") as sandbox:
+    with own_ledgers(), Sandbox(tmp_path / "sandbox") as sandbox:
         made = World(tmp_path, sandbox)
         made.create_source()
         for name, value in made.environment().items():
             monkeypatch.setenv(name, value)
         yield made
-    for known in list(ledgers._opened.values()):
-        known.close()
-    ledgers._opened.clear()

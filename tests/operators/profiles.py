@@ -10,7 +10,8 @@ from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import body_error
-from airflow_provider_docflow.core.profile import ErrorRule, Reading, WriteItem
+from airflow_provider_docflow.core.error_rules import ErrorRule
+from airflow_provider_docflow.core.profile import Reading, WriteItem
 from airflow_provider_docflow.core.rest import Action, Call, bearer, rest_profile
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.systems.rest.example import document

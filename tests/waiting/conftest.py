@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_docflow import systems
-from airflow_provider_docflow.hooks import ledger as ledgers
 from airflow_provider_docflow.hooks.ledger import ledger_of
 from airflow_provider_docflow.ledger import Ledger
 from airflow_provider_docflow.sandbox import Sandbox
+from tests.rigs.own_ledgers import own_ledgers
 from tests.rigs.runner import runner
 from tests.waiting import oa as oas
 from tests.waiting.oa import Oa
@@ -46,10 +46,8 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
     """The ledger behind the connection ``docflow_ledger``."""
     where = {"conn_type": "sqlite", "host": str(tmp_path / "ledger.sqlite")}
     monkeypatch.setenv("AIRFLOW_CONN_DOCFLOW_LEDGER", json.dumps(where))
-    yield ledger_of()
-    for known in list(ledgers._opened.values()):
-        known.close()
-    ledgers._opened.clear()
+    with own_ledgers():
+        yield ledger_of()
 
 
 @pytest.fixture
