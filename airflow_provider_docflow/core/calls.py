@@ -14,8 +14,8 @@ from typing import Any
 import httpx2
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.error_rules import DEFAULT_ERRORS, ErrorRule, RemoteError
 from airflow_provider_docflow.core.exchange import Exchange, Pause, TokenWanted
-from airflow_provider_docflow.core.profile import DEFAULT_ERRORS, ErrorRule, RemoteError
 from airflow_provider_docflow.core.redact import redact_text, redact_url
 from airflow_provider_docflow.core.site import Site
 

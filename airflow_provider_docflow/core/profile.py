@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import httpx2
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.error_rules import ErrorRule, RemoteError
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.live import LiveField
 from airflow_provider_docflow.document import Document, DocumentRef, DocumentState
 
 if TYPE_CHECKING:
+    from airflow_provider_docflow.core.messages import Channel
     from airflow_provider_docflow.core.site import Site
+    from airflow_provider_docflow.core.webhooks import WebhookProfile
 
 Quality = Literal["native", "unique", "best_effort", "none"]
 
@@ -170,45 +173,6 @@ class DocumentProfile:
 
 
 @dataclass(frozen=True)
-class RemoteError:
-    """What the system said went wrong, before it is given one of our types."""
-
-    code: str
-    message: str
-    field: str = ""
-    request_id: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ErrorRule:
-    """First rule whose every given condition holds names the error.
-
-    ``unsure``: a write that meets this may have landed although its status is below 500.
-    ``retry_after``: seconds to stay away where the reply itself names none.
-    ``remedy``: what a person should do.
-    """
-
-    raises: type[exc.DocflowError]
-    status: range | tuple[int, ...] = range(0, 1000)
-    code: tuple[str, ...] = ()
-    landed: bool | None = None
-    """For writes: False says that nothing landed although the status suggests it may have."""
-    unsure: bool = False
-    retry_after: float | None = None
-    remedy: str = ""
-
-
-DEFAULT_ERRORS = (
-    ErrorRule(raises=exc.Authentication, status=(401, 403)),
-    ErrorRule(raises=exc.NotFound, status=(404, 410)),
-    ErrorRule(raises=exc.Conflict, status=(409, 412, 423)),
-    ErrorRule(raises=exc.RateLimited, status=(429,)),
-    ErrorRule(raises=exc.TransientError, status=(408, *range(500, 600))),
-    ErrorRule(raises=exc.Rejected, status=range(400, 500)),
-)
-
-
-@dataclass(frozen=True)
 class Token:
     """A login's token; ``good_for_seconds`` from the moment it was given."""
 
@@ -251,6 +215,10 @@ class SystemProfile:
         default_factory=dict
     )
     limits: tuple[Limit, ...] = ()
+    channels: Mapping[str, Channel] = field(default_factory=dict)
+    webhook: WebhookProfile | None = None
+    experimental: bool = False
+    """Written after third-party text alone; forms, docs and the capability table say so."""
     clock: Callable[[Site], Exchange[datetime]] | None = None
     """Asks the system for its own time, where its replies carry none."""
     default_port: int | None = None

@@ -7,7 +7,7 @@ from datetime import date
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import body_error
-from airflow_provider_docflow.core.profile import ErrorRule
+from airflow_provider_docflow.core.error_rules import ErrorRule
 from airflow_provider_docflow.core.rest import Field, RestDocument, bearer, rest_profile
 from airflow_provider_docflow.document import DocumentType
 from airflow_provider_docflow.systems.rest.example import document

@@ -25,15 +25,14 @@ from typing import Any
 import httpx2
 
 from airflow_provider_docflow.core.calls import dig, fetch
+from airflow_provider_docflow.core.error_rules import ErrorRule, RemoteError
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.paging import one_by_one
 from airflow_provider_docflow.core.profile import (
     DocumentProfile,
-    ErrorRule,
     Limit,
     Probe,
     Reading,
-    RemoteError,
     SystemProfile,
     Write,
     WriteItem,

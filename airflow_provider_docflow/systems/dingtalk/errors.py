@@ -16,7 +16,7 @@ import httpx2
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import dig
-from airflow_provider_docflow.core.profile import ErrorRule, RemoteError
+from airflow_provider_docflow.core.error_rules import ErrorRule, RemoteError
 
 ADDRESS_BANNED = "1111"
 BAN_SECONDS = 300.0

@@ -13,7 +13,8 @@ from datetime import date
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import body_error
-from airflow_provider_docflow.core.profile import ErrorRule, Probe, SystemProfile
+from airflow_provider_docflow.core.error_rules import ErrorRule
+from airflow_provider_docflow.core.profile import Probe, SystemProfile
 from airflow_provider_docflow.core.rest import (
     Action,
     Call,

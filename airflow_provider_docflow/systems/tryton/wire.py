@@ -14,8 +14,9 @@ import httpx2
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import call
+from airflow_provider_docflow.core.error_rules import ErrorRule, RemoteError
 from airflow_provider_docflow.core.exchange import Exchange
-from airflow_provider_docflow.core.profile import ErrorRule, RemoteError, Token
+from airflow_provider_docflow.core.profile import Token
 from airflow_provider_docflow.core.site import Site
 
 Row = dict[str, Any]
