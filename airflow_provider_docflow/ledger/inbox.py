@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, Select, delete, select, update
 
 from airflow_provider_docflow.ledger.base import Store, insert_missing, insert_rows
 from airflow_provider_docflow.ledger.keys import digest_of
@@ -70,13 +70,20 @@ class Inbox(Store):
         """
         query = select(inbox).where(inbox.c.id > after_id)
         query = query.where(inbox.c.source == source) if source else query
+        return self._events(query.order_by(inbox.c.id).limit(limit), tx)
+
+    def newest(self, *, source: str = "", limit: int = 20, tx: Connection | None = None) -> list[InboxEvent]:
+        """Return what came in last, the newest first."""
+        query = select(inbox).where(inbox.c.source == source) if source else select(inbox)
+        return self._events(query.order_by(inbox.c.id.desc()).limit(limit), tx)
+
+    def _events(self, query: Select[Any], tx: Connection | None) -> list[InboxEvent]:
+        names = ("id", "source", "event_id", "kind", "received_at")
 
         def work(connection: Connection) -> list[InboxEvent]:
-            rows = connection.execute(query.order_by(inbox.c.id).limit(limit)).mappings()
-            names = ("id", "source", "event_id", "kind", "received_at")
             return [
                 InboxEvent(**{name: row[name] for name in names}, payload=self._cipher.open(row["payload"]))
-                for row in rows
+                for row in connection.execute(query).mappings()
             ]
 
         return self._db.read(work, tx)

@@ -19,10 +19,11 @@ from sqlalchemy import Connection, Table, and_, delete, func, or_, select, updat
 
 from airflow_provider_docflow.exceptions import InvalidDocument
 from airflow_provider_docflow.ledger.base import Store, insert_rows
+from airflow_provider_docflow.ledger.deliveries import REMEMBERED
 from airflow_provider_docflow.ledger.keys import digest_of
 from airflow_provider_docflow.ledger.models.memory import batch, batch_item, snapshot, touch
 from airflow_provider_docflow.ledger.models.shadows import shadow
-from airflow_provider_docflow.ledger.models.shared import inbox, quota
+from airflow_provider_docflow.ledger.models.shared import delivery, inbox, quota
 from airflow_provider_docflow.ledger.models.writes import audit_event, incident, incident_event, intent
 from airflow_provider_docflow.ledger.open_work import OpenWork, over
 
@@ -100,6 +101,7 @@ class Retention(Store):
             ("snapshots", self._snapshots),
             ("batch items", self._batch_items),
             ("inbox events", self._inbox),
+            ("webhook deliveries", self._deliveries),
             ("incident texts", self._incident_texts),
             ("quotas", self._quotas),
             ("touches", self._touches),
@@ -197,6 +199,10 @@ class Retention(Store):
     def _inbox(self, connection: Connection, job: _Job, last: Start) -> _Portion:
         ids = _ids(connection, inbox, inbox.c.received_at < job.before, job, last)
         return self._deleted(connection, job, inbox.c.id, ids)
+
+    def _deliveries(self, connection: Connection, job: _Job, last: Start) -> _Portion:
+        old = delivery.c.received_at < min(job.before, self._now() - REMEMBERED)
+        return self._by_digest(connection, job, delivery, old, last)
 
     def _incident_texts(self, connection: Connection, job: _Job, last: Start) -> _Portion:
         """Empty what closed incidents say; who had them, and when, stays."""

@@ -21,6 +21,7 @@ from airflow_provider_docflow.ledger.claims import Claims
 from airflow_provider_docflow.ledger.cursors import Cursors
 from airflow_provider_docflow.ledger.database import Database
 from airflow_provider_docflow.ledger.decisions import Decisions
+from airflow_provider_docflow.ledger.deliveries import Deliveries
 from airflow_provider_docflow.ledger.documents import Documents
 from airflow_provider_docflow.ledger.health import Healths
 from airflow_provider_docflow.ledger.inbox import Inbox
@@ -72,6 +73,7 @@ class Ledger:
         self.audit, self.batches, self.budgets = Audit(self), Batches(self), Budgets(self)
         self.claims, self.cursors, self.decisions = Claims(self), Cursors(self), Decisions(self)
         self.documents, self.health, self.inbox = Documents(self), Healths(self), Inbox(self)
+        self.deliveries = Deliveries(self)
         self.incidents, self.instances, self.intents = Incidents(self), Instances(self), Intents(self)
         self.links, self.snapshots, self.tokens = Links(self), Snapshots(self), Tokens(self)
         self.shadows, self.retention = Shadows(self), Retention(self)

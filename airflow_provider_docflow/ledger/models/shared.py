@@ -29,6 +29,13 @@ inbox = table(
     Index(None, "source", "id"),
 )
 
+delivery = table(
+    "delivery",
+    digest("digest", primary_key=True),
+    digest("content"),
+    instant("received_at", index=True),
+)
+
 limit = table(
     "limit",
     digest("digest", primary_key=True),
