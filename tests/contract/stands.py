@@ -71,6 +71,7 @@ class Stand:
     :param actions: an action → the word of the lifecycle after it, one after the other on one document.
     :param endings: the same for actions that need a document of their own. Every action is in one of the two.
     :param arguments: an action → the arguments that it needs.
+    :param before: an ending → the actions that its document has behind it, where it cannot begin with a new one.
     :param spread: documents for the test of paging: more than one page.
     :param same: tell whether the document read is the one written.
     :param lacks: what the product does not have, and why; without a change feed that is ``changes``.
@@ -99,6 +100,7 @@ class Stand:
     actions: Mapping[str, str] = field(default_factory=dict)
     endings: Mapping[str, str] = field(default_factory=dict)
     arguments: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    before: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     spread: int = 25
     document: Callable[[str], Document] = lambda number: plain_document("purchase_order", number)
     same: Callable[[Reading, Document], bool] = lambda reading, document: says_the_same(reading, document)

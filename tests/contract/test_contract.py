@@ -224,6 +224,8 @@ def test_actions_show_that_they_landed_and_run_once(stand: Stand, run: Run) -> N
         return
     _, (ref, *others) = created(stand, run, 1 + len(stand.endings))
     stand.settle()
+    for name, target in zip(stand.endings, others, strict=True):
+        _prepare(stand, run, target, stand.before.get(name, ()))
     for name, target in [*((name, ref) for name in stand.actions), *zip(stand.endings, others, strict=True)]:
         action = stand.site.profile.write(stand.document_type, name)
         assert action.landed is not None, "an action without a way to see that it landed cannot be trusted"
@@ -234,6 +236,13 @@ def test_actions_show_that_they_landed_and_run_once(stand: Stand, run: Run) -> N
         assert isinstance(entry, Written), entry
         (after,) = read(stand, run, [target])
         assert action.landed(after, item) and str(after.state.lifecycle) == told[name]
+
+
+def _prepare(stand: Stand, run: Run, target: DocumentRef, actions: tuple[str, ...]) -> None:
+    for name in actions:
+        item = replace(stand.item(), document=None, ref=target, arguments=stand.arguments.get(name, {}))
+        ((entry,),) = run([stand.site.profile.write(stand.document_type, name).run(stand.site, [item])])
+        assert isinstance(entry, Written), entry
 
 
 def test_what_the_product_cannot_do_is_unsupported(stand: Stand) -> None:
