@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Any
+from dataclasses import asdict
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.cli.common import ledger_from, person, show_json, show_table, told
-from airflow_provider_docflow.core.profile import DocumentProfile
-from airflow_provider_docflow.locale import text
-from airflow_provider_docflow.systems import names, profile_of
 
 
 @told
@@ -47,32 +44,14 @@ def unblock(args: Namespace) -> None:
 @told
 def systems(args: Namespace) -> None:
     """Print what the profiles declare."""
-    rows = [row for name in names() for row in capability_rows(name)]
+    from airflow_provider_docflow.cli import capability_table as table
+
+    rows = table.rows()
     if args.json:
-        show_json(rows)
-    else:
-        show_table(list(rows[0]), [list(row.values()) for row in rows])
-
-
-def capability_rows(system: str) -> list[dict[str, str]]:
-    """Return one row per document type of a product; a dash is what it cannot do."""
-    profile = profile_of(system)
-    return [
-        {"system": system, "document": name, **_row(kind)} for name, kind in sorted(profile.documents.items())
-    ]
-
-
-def _row(kind: DocumentProfile) -> dict[str, str]:
-    def mark(given: Any) -> str:
-        return "yes" if given else "-"
-
-    return {
-        "read": "yes",
-        "list": mark(kind.search),
-        "create": mark(kind.create),
-        "amend": mark(kind.amend),
-        "actions": ", ".join(sorted(kind.actions)) or "-",
-        "approvals": mark(kind.approves),
-        "changes": mark(kind.changes),
-        "creation": text(kind.create.probe.guarantee) if kind.create else "-",
-    }
+        show_json([asdict(row) for row in rows])
+        return
+    header = [table.heading(column) for column in ("system", "document", *table.COLUMNS)]
+    show_table(
+        header,
+        [[row.system, row.document_type or table.DASH, *table.cells(row).values()] for row in rows],
+    )

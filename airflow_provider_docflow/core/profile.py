@@ -170,6 +170,10 @@ class DocumentProfile:
     page_size: int = 100
     approves: bool = False
     """This type carries decisions of its own: it may be waited for and observed as an approval."""
+    axes: tuple[str, ...] = ("lifecycle",)
+    """The axes of the state that a reading tells from the system's own words."""
+    attachments: tuple[Literal["read", "write"], ...] = ()
+    """Whether a reading names the attached files, and whether a write or an action attaches some."""
 
 
 @dataclass(frozen=True)

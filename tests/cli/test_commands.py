@@ -158,10 +158,17 @@ def test_a_connection_that_is_missing_or_refuses_is_one_clear_line(
 
 def test_the_capabilities_are_the_profiles(shell: Shell) -> None:
     rows = shell("systems", "--json").data
-    assert {row["system"] for row in rows} <= set(names())
+    assert {row["system"].partition(":")[0] for row in rows} == set(names())
     ding = next(row for row in rows if row["system"] == "dingtalk")
-    assert ding["creation"] == "at most once, otherwise an incident"
-    assert shell("systems").out.startswith("system")
+    assert (ding["guarantee"], ding["idempotency"]) == ("guarantee.at_most_once_or_incident", "best_effort")
+    sql = next(row for row in rows if row["system"] == "sql")
+    assert sql["bulk"] == 200 and sql["attachments"] == [] and not sql["webhook"]
+    assert sql["idempotency"] == "native" and sql["status"] == ["lifecycle", "payment"]
+    (rest,) = (row for row in rows if row["system"] == "rest")
+    assert rest["document_type"] == "" and rest["read"] is False
+    shown = shell("systems").out
+    assert shown.startswith("system")
+    assert "exactly once (the system refuses a second)" in shown
 
 
 def test_the_ledger_is_created_checked_and_verified(world: World, runner: Runner, shell: Shell) -> None:

@@ -121,6 +121,7 @@ def test_what_is_read_back_is_what_was_written(stand: Stand, run: Run) -> None:
         assert reading.party == (party.id if party else reading.party)
         assert stand.same(reading, item.document)
         assert reading.state.is_alive is True
+        assert set(stand.kind.axes) <= set(reading.state.raw), "the profile says that it tells these axes"
 
 
 def test_the_mark_finds_the_document_and_only_it(stand: Stand, run: Run) -> None:

@@ -23,7 +23,10 @@ from airflow_provider_docflow.core.rest import COMMON_FIELDS
 from airflow_provider_docflow.core.rest.logins import secret_field
 from airflow_provider_docflow.core.site import Site
 
-__all__ = ["PROFILE", "profile_at", "resolve"]
+__all__ = ["PROFILE", "SHIPPED", "profile_at", "resolve"]
+
+SHIPPED: tuple[str, ...] = ()
+"""Products whose profiles stand beside this file; a connection names them by these names."""
 
 
 def profile_at(path: str) -> SystemProfile:
@@ -32,6 +35,8 @@ def profile_at(path: str) -> SystemProfile:
     :param path: ``package.module:NAME``, or a registered name.
     :raises Misconfigured: there is none, or what is there is no profile.
     """
+    if path in SHIPPED:
+        path = f"{__name__}.{path}:PROFILE"
     if ":" not in path:
         from airflow_provider_docflow.systems import profile_of
 

@@ -55,6 +55,7 @@ def document_profile(layout: Layout) -> DocumentProfile:
         stages=layout.stages,
         describe=describing.describer(layout),
         page_size=read.PAGE,
+        axes=tuple(layout.states) or ("lifecycle",),
     )
 
 

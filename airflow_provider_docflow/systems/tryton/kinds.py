@@ -65,6 +65,11 @@ class Kind:
         """Return every field that a reading needs."""
         return tuple(dict.fromkeys((*_COMMON, *self.marks, *self.fields)))
 
+    @property
+    def told(self) -> tuple[str, ...]:
+        """Return the axes that records of this type have."""
+        return tuple(axis for axis, words in self.axes.items() if words is not NOTHING)
+
 
 def prefixed(prefix: str, fields: tuple[str, ...]) -> tuple[str, ...]:
     """Return ``fields`` of a related record."""

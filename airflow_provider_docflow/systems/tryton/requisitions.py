@@ -225,5 +225,6 @@ DOCUMENT = DocumentProfile(
     describe=describing.describer(KIND),
     permissions=describing.permissions(KIND),
     page_size=feeds.PAGE_SIZE,
+    axes=KIND.told,
     approves=True,
 )
