@@ -88,6 +88,7 @@ def check(site: Site, reply: httpx2.Response, body: Any, *, writes: bool) -> Non
     unsure = rule.unsure or reply.status_code >= 500
     if writes and unsure and issubclass(kind, exc.TransientError) and rule.landed is not False:
         kind = exc.UnknownOutcome
+    asked = retry_after(reply) if said.retry_after is None else said.retry_after
     raise kind(
         site.conceal(redact_text(said.message))[:500],
         system=site.conn_id,
@@ -96,7 +97,7 @@ def check(site: Site, reply: httpx2.Response, body: Any, *, writes: bool) -> Non
         request_id=said.request_id or reply.headers.get("x-request-id", ""),
         field=said.field,
         remedy=rule.remedy,
-        retry_after=rule.retry_after if (asked := retry_after(reply)) is None else asked,
+        retry_after=rule.retry_after if asked is None else asked,
     )
 
 

@@ -9,12 +9,16 @@ from airflow_provider_docflow import exceptions as exc
 
 @dataclass(frozen=True)
 class RemoteError:
-    """What the system said went wrong, before it is given one of our types."""
+    """What the system said went wrong, before it is given one of our types.
+
+    :param retry_after: seconds to stay away, where the system names them elsewhere than in ``Retry-After``.
+    """
 
     code: str
     message: str
     field: str = ""
     request_id: str = ""
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
