@@ -19,7 +19,9 @@ from airflow_provider_docflow.ledger.health import Health
 log = logging.getLogger(__name__)
 
 TEXT, TITLE = "notice.outage", "notice.outage_title"
-_NAMES = frozenset({"channels", "docflow_conn_id", "smtp_conn_id", "users", "mails", "language"})
+_NAMES = frozenset(
+    {"channels", "docflow_conn_id", "smtp_conn_id", "apprise_conn_id", "users", "mails", "tag", "language"}
+)
 
 
 def announce(ledger: Any, site: Site, known: Health) -> None:
@@ -56,7 +58,7 @@ def configured() -> Mapping[str, Any]:
 
 def _tell(ledger: Any, site: Site, known: Health, settings: Mapping[str, Any]) -> None:
     from airflow_provider_docflow.hooks.docflow import DocflowHook
-    from airflow_provider_docflow.hooks.messengers import messengers
+    from airflow_provider_docflow.hooks.messengers import Reached, messengers
     from airflow_provider_docflow.hooks.system import System
     from airflow_provider_docflow.hooks.telling import tell_once
 
@@ -68,14 +70,8 @@ def _tell(ledger: Any, site: Site, known: Health, settings: Mapping[str, Any]) -
         opened.append(hook.system)
         return hook.system
 
-    channels = messengers(
-        settings["channels"],
-        system_of,
-        docflow_conn_id=str(settings.get("docflow_conn_id", "")),
-        smtp_conn_id=str(settings.get("smtp_conn_id", "smtp_default")),
-        users=settings.get("users", ()),
-        mails=settings.get("mails", ()),
-    )
+    reached = Reached(**{name: settings[name] for name in settings.keys() - {"channels", "language"}})
+    channels = messengers(settings["channels"], system_of, reached)
     said, title = _words(site, known, settings)
     try:
         for channel in channels:

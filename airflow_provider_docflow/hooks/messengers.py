@@ -1,20 +1,16 @@
-"""The ways to tell people: a group's robot, a work notification, a mail. Each says what it can promise."""
+"""The ways to tell people: the products' own, mails, and what Apprise reaches. Each says what it promises."""
 
 from __future__ import annotations
 
-import html
-import smtplib
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_docflow import exceptions as exc
-from airflow_provider_docflow.core.exchange import Exchange, no_later_than
+from airflow_provider_docflow import systems
+from airflow_provider_docflow.core.exchange import no_later_than
+from airflow_provider_docflow.core.messages import Channel, Message
 from airflow_provider_docflow.core.profile import Limit
-from airflow_provider_docflow.core.shadow import refused
-from airflow_provider_docflow.hooks.modes import shadow_everywhere
-from airflow_provider_docflow.ledger.keys import digest_of
 from airflow_provider_docflow.ledger.requests import as_docflow
 
 if TYPE_CHECKING:
@@ -22,21 +18,8 @@ if TYPE_CHECKING:
     from airflow_provider_docflow.hooks.system import System
 
 Answers = list[exc.DocflowError | None]
-SUBJECT_LENGTH = 120
-
-
-@dataclass(frozen=True)
-class Message:
-    """What one receiver is told.
-
-    :param receiver: a person there; empty for a group.
-    :param mark: the same for the same message, whenever it is sent.
-    """
-
-    receiver: str
-    text: str
-    title: str = ""
-    mark: str = ""
+EMAIL, APPRISE = "email", "apprise"
+Names = Sequence[str] | str
 
 
 class Messenger(Protocol):
@@ -59,190 +42,137 @@ class Messenger(Protocol):
         """
 
 
-class Robot:
-    """A DingTalk group's robot; it needs no application and no login."""
+@dataclass(frozen=True, kw_only=True)
+class Reached:
+    """What channels need: the same for all of them, or one's own in its place.
 
-    kind = "dingtalk_robot"
-    receivers: tuple[str, ...] = ("",)
+    :param docflow_conn_id: connection of the product whose channel it is.
+    :param smtp_conn_id: connection of Airflow's SMTP provider.
+    :param apprise_conn_id: connection of Airflow's Apprise provider.
+    :param users: ids of people in the product; a list, or text with commas.
+    :param mails: addresses for mails; a list, or text with commas.
+    :param tag: which of the services of an Apprise connection.
+    """
 
-    def __init__(self, system: System) -> None:
-        self._system, site = system, _dingtalk(system.address)
-        token = digest_of("docflow robot 1", str(site.required("robot_token")))
-        self.target = f"{self.kind}:{token[:24]}"
-        self.limit: Limit | None = Limit(
-            name="robot_per_minute", count=int(site.setting("robot_per_minute", 20)), seconds=60.0
-        )
-
-    def send(self, messages: Sequence[Message], not_after: float) -> Answers:
-        """Post to the group; see :class:`Messenger`."""
-        from airflow_provider_docflow.systems.dingtalk import send_robot
-
-        site = self._system.address
-        exchanges = [send_robot(site, one.text, title=one.title) for one in messages]
-        return _run(self._system, site, exchanges, not_after)
+    docflow_conn_id: str = ""
+    smtp_conn_id: str = "smtp_default"
+    apprise_conn_id: str = "apprise_default"
+    users: Names = ()
+    mails: Names = ()
+    tag: str = "all"
 
 
-class WorkNotice:
-    """DingTalk's work notifications, to single people."""
+class ProductChannel:
+    """A channel that a product's profile declares."""
 
-    kind = "dingtalk_notice"
-    limit: Limit | None = None
+    def __init__(self, kind: str, channel: Channel, system: System, users: Names) -> None:
+        self.kind, self._channel, self._system = kind, channel, system
+        site = system.address
+        self.receivers = ("",) if channel.to == "group" else _named(users, "users", kind)
+        self.limit = channel.limit(site)
+        self.target = f"{kind}:{channel.target(self._site)}"
 
-    def __init__(self, system: System, users: Sequence[str]) -> None:
-        self._system = system
-        self.receivers = _named(users, "users", self.kind)
-        _dingtalk(system.address)
-        self.target = f"{self.kind}:{system.site.instance}"
-
-    def send(self, messages: Sequence[Message], not_after: float) -> Answers:
-        """Notify each person; see :class:`Messenger`."""
-        site = self._system.site
-        return _run(self._system, site, [_notice(site, one) for one in messages], not_after)
-
-
-class Mail:
-    """Mails through an SMTP connection of Airflow; each person gets one of their own."""
-
-    kind = "email"
-    target = "email"
-    limit: Limit | None = None
-
-    def __init__(self, conn_id: str, addresses: Sequence[str]) -> None:
-        self._conn_id, self.receivers = conn_id, _named(addresses, "mails", self.kind)
+    @property
+    def _site(self) -> Site:
+        return self._system.site if self._channel.needs_login else self._system.address
 
     def send(self, messages: Sequence[Message], not_after: float) -> Answers:
-        """Mail each person; see :class:`Messenger`.
-
-        :raises ShadowOnly: the deployment runs in shadow; no door stands before a mail server.
-        """
-        if shadow_everywhere():
-            raise refused("a mail", self._conn_id)
-        hook = self._hook()
-        try:
-            connected = hook.get_conn()
-        except Exception as error:
-            return [_mail_error(error, self._conn_id, connecting=True)] * len(messages)
-        with hook:
-            return [self._send(connected, one, not_after) for one in messages]
-
-    def _hook(self) -> Any:
-        try:
-            from airflow.providers.smtp.hooks.smtp import SmtpHook
-        except ImportError:
-            raise exc.Misconfigured(
-                "mails need Airflow's SMTP provider.",
-                field="channels",
-                remedy="pip install 'airflow-provider-docflow[mail]'.",
-            ) from None
-        return SmtpHook(smtp_conn_id=self._conn_id)
-
-    def _send(self, hook: Any, one: Message, not_after: float) -> exc.DocflowError | None:
-        if time.monotonic() > not_after:
-            return exc.LeaseLost("the time to send this mail is over; nothing was sent.")
-        subject = (one.title or one.text.partition("\n")[0])[:SUBJECT_LENGTH]
-        body = html.escape(one.text).replace("\n", "<br>\n")
-        try:
-            # The same mail under the same id: a mailbox that gets it twice can tell.
-            headers = {"Message-ID": f"<{one.mark}@docflow>"}
-            hook.send_email_smtp(to=one.receiver, subject=subject, html_content=body, custom_headers=headers)
-        except Exception as error:
-            return _mail_error(error, self._conn_id)
-        return None
+        """Tell each receiver; see :class:`Messenger`."""
+        site = self._site
+        exchanges = [no_later_than(self._channel.send(site, one), not_after) for one in messages]
+        answers = self._system.run_many(exchanges)
+        return [as_docflow(answer, site) if isinstance(answer, Exception) else None for answer in answers]
 
 
-def _run(system: System, site: Site, exchanges: Sequence[Exchange[Any]], not_after: float) -> Answers:
-    answers = system.run_many([no_later_than(one, not_after) for one in exchanges])
-    return [as_docflow(answer, site) if isinstance(answer, Exception) else None for answer in answers]
+def messengers(
+    channels: Sequence[str | Mapping[str, Any]] | str | Mapping[str, Any],
+    system_of: Callable[[str], System],
+    reached: Reached,
+) -> list[Callable[[], Messenger]]:
+    """Return what connects each channel when it is needed, in the order in which they are tried.
+
+    :param channels: names, or mappings with the name as ``channel`` and what this channel needs in place of
+        ``reached``.
+    :raises Misconfigured: a channel is unknown, or says something that no channel needs.
+    """
+    wanted = [channels] if isinstance(channels, str | Mapping) else list(channels)
+    if not wanted:
+        raise exc.Misconfigured("there is no channel.", field="channels", remedy=_CHOICE)
+    return [_maker(*_split(one, reached), system_of) for one in wanted]
 
 
-def _notice(site: Site, one: Message) -> Exchange[None]:
-    """DingTalk accepts a notification first and says afterwards whom it cannot reach."""
-    from airflow_provider_docflow.systems.dingtalk import send_work_notice, work_notice_result
-
-    task = yield from send_work_notice(site, [one.receiver], one.text, title=one.title)
-    try:
-        reached = yield from work_notice_result(site, task)
-    except exc.DocflowError:
-        return
-    for word in ("invalid", "forbidden", "failed"):
-        if one.receiver in reached[word]:
-            raise exc.Rejected(
-                f"DingTalk does not deliver to {one.receiver}: {word}.",
-                system=site.conn_id,
-                field="users",
-                code=f"receiver.{word}",
-                remedy="Check the user id, and that the person is within the application's range.",
-            )
+_CHOICE = "Use one or several of: email, apprise, or a product's, such as dingtalk_robot."
 
 
-def _dingtalk(site: Site) -> Site:
-    if site.profile.name != "dingtalk":
+def _split(given: str | Mapping[str, Any], reached: Reached) -> tuple[str, Reached]:
+    if isinstance(given, str):
+        return given, reached
+    own = dict(given)
+    kind = str(own.pop("channel", ""))
+    unknown = own.keys() - {field.name for field in fields(Reached)}
+    if unknown:
         raise exc.Misconfigured(
-            f"connection {site.conn_id} leads to {site.profile.title}, not to DingTalk.",
+            f"channel {kind!r} cannot have {', '.join(sorted(unknown))}.",
+            field="channels",
+            remedy=f"It may have: {', '.join(field.name for field in fields(Reached))}.",
+        )
+    return kind, replace(reached, **own)
+
+
+def _maker(kind: str, reached: Reached, system_of: Callable[[str], System]) -> Callable[[], Messenger]:
+    if kind == EMAIL:
+        return lambda: _mail(reached)
+    if kind == APPRISE:
+        return lambda: _apprise(reached)
+    product, channel = channel_of(kind)
+
+    def make() -> Messenger:
+        return ProductChannel(kind, channel, _of(product, system_of(reached.docflow_conn_id)), reached.users)
+
+    return make
+
+
+def channel_of(kind: str) -> tuple[str, Channel]:
+    """Return which product a channel belongs to, and the channel.
+
+    :raises Misconfigured: there is no such channel.
+    """
+    for product in sorted(systems.names(), key=len, reverse=True):
+        name = kind.removeprefix(f"{product}_")
+        if name != kind and name in (known := systems.profile_of(product).channels):
+            return product, known[name]
+    raise exc.Misconfigured(f"{kind!r} is no channel.", field="channels", remedy=_CHOICE)
+
+
+def _of(product: str, system: System) -> System:
+    site = system.address
+    if site.profile.name != product:
+        title = systems.profile_of(product).title
+        raise exc.Misconfigured(
+            f"connection {site.conn_id} leads to {site.profile.title}, not to {title}.",
             system=site.conn_id,
             field="docflow_conn_id",
-            remedy="Name a DingTalk connection, or tell people by email.",
+            remedy=f"Name a {title} connection, or tell people by email.",
         )
-    return site
+    return system
 
 
-def _named(people: Sequence[str], field: str, kind: str) -> tuple[str, ...]:
+def _mail(reached: Reached) -> Messenger:
+    from airflow_provider_docflow.hooks.mailing import Mail
+
+    return Mail(reached.smtp_conn_id, _named(reached.mails, "mails", EMAIL))
+
+
+def _apprise(reached: Reached) -> Messenger:
+    from airflow_provider_docflow.hooks.apprising import Services
+
+    return Services(reached.apprise_conn_id, reached.tag)
+
+
+def _named(people: Names, field: str, kind: str) -> tuple[str, ...]:
     if isinstance(people, str):
         people = people.split(",")
     found = tuple(dict.fromkeys(name.strip() for name in people if name.strip()))
     if not found:
         raise exc.Misconfigured(f"{kind} has nobody to tell.", field=field, remedy=f"Fill in {field}.")
     return found
-
-
-def _mail_error(error: Exception, conn_id: str, *, connecting: bool = False) -> exc.DocflowError:
-    """Return a typed error; one whose end nobody saw may have landed."""
-    kind: type[exc.DocflowError]
-    if isinstance(error, smtplib.SMTPAuthenticationError):
-        kind = exc.Authentication
-    elif isinstance(error, smtplib.SMTPRecipientsRefused):
-        kind = exc.Rejected
-    elif isinstance(error, smtplib.SMTPResponseException):
-        kind = exc.TransientError if 400 <= error.smtp_code < 500 else exc.Rejected
-    elif connecting:
-        kind = exc.Unreachable if isinstance(error, OSError) else exc.Misconfigured
-    elif isinstance(error, OSError):
-        kind = exc.UnknownOutcome
-    else:
-        kind = exc.Misconfigured
-    code = str(getattr(error, "smtp_code", ""))
-    return kind(
-        f"the mail was not sent: {error}." if kind is not exc.UnknownOutcome else f"{error}.",
-        system=conn_id,
-        code=code,
-        remedy=f"Check the connection {conn_id} (from_email, host, login).",
-    )
-
-
-def messengers(
-    channels: Sequence[str],
-    system_of: Callable[[str], System],
-    *,
-    docflow_conn_id: str,
-    smtp_conn_id: str,
-    users: Sequence[str],
-    mails: Sequence[str],
-) -> list[Callable[[], Messenger]]:
-    """Return what connects each channel when it is needed, in the order in which they are tried.
-
-    :raises Misconfigured: a channel is unknown.
-    """
-    makers: dict[str, Callable[[], Messenger]] = {
-        Robot.kind: lambda: Robot(system_of(docflow_conn_id)),
-        WorkNotice.kind: lambda: WorkNotice(system_of(docflow_conn_id), users),
-        Mail.kind: lambda: Mail(smtp_conn_id, mails),
-    }
-    names = [channels] if isinstance(channels, str) else list(channels)
-    unknown = [name for name in names if name not in makers]
-    if unknown or not names:
-        raise exc.Misconfigured(
-            f"{unknown[0]!r} is no channel." if unknown else "there is no channel.",
-            field="channels",
-            remedy=f"Use one or several of: {', '.join(makers)}.",
-        )
-    return [makers[name] for name in names]

@@ -15,10 +15,11 @@ from datetime import datetime
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.messages import Message
 from airflow_provider_docflow.core.paging import chunks
 from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.hooks.handles import Outcome, Status, failed
-from airflow_provider_docflow.hooks.messengers import Message, Messenger
+from airflow_provider_docflow.hooks.messengers import Messenger
 from airflow_provider_docflow.hooks.telling import LEASE_SECONDS, granted
 from airflow_provider_docflow.hooks.wording import Wording
 from airflow_provider_docflow.ledger.keys import IntentKey, IntentRequest, Receipt, Reservation, digest_of

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
-from airflow_provider_docflow.hooks.messengers import Message, Messenger
+from airflow_provider_docflow.core.messages import Message
+from airflow_provider_docflow.hooks.messengers import Messenger
 from airflow_provider_docflow.ledger.keys import digest_of
 
 LEASE_SECONDS = 60.0

@@ -27,10 +27,13 @@ class DocflowNotifier(BaseNotifier):
     In a task's callback it tells about the documents of that task, each once; a task without any, a DAG run
     or a missed deadline is told as such.
 
-    :param channels: ``dingtalk_robot``, ``dingtalk_notice`` and ``email``, in the order of trying.
-    :param docflow_conn_id: the DingTalk connection, with a robot's token or an application.
+    :param channels: the ways to tell people, in the order of trying: ``email``, ``apprise``, or a product's,
+        such as ``dingtalk_robot``. One that needs a connection or people of its own is a mapping:
+        ``{"channel": "wecom_app", "docflow_conn_id": "wecom", "users": "zhang"}``.
+    :param docflow_conn_id: connection of the product whose channel it is.
     :param smtp_conn_id: connection of Airflow's SMTP provider.
-    :param users: DingTalk user ids for work notifications; a list, or text with commas.
+    :param apprise_conn_id: connection of Airflow's Apprise provider, which reaches SMS and other services.
+    :param users: ids of people in the product; a list, or text with commas.
     :param mails: addresses for mails; a list, or text with commas.
     :param text: what is said of a task or run; the catalogues' text if not given.
     :param message: message code for documents; by each document's outcome if not given.
@@ -45,6 +48,7 @@ class DocflowNotifier(BaseNotifier):
         "channels",
         "docflow_conn_id",
         "smtp_conn_id",
+        "apprise_conn_id",
         "users",
         "mails",
         "text",
@@ -58,9 +62,10 @@ class DocflowNotifier(BaseNotifier):
     def __init__(
         self,
         *,
-        channels: Sequence[str] | str = ("dingtalk_robot",),
+        channels: Sequence[str | Mapping[str, Any]] | str = ("dingtalk_robot",),
         docflow_conn_id: str = "",
         smtp_conn_id: str = "smtp_default",
+        apprise_conn_id: str = "apprise_default",
         users: Sequence[str] | str = (),
         mails: Sequence[str] | str = (),
         text: str = "",
@@ -76,6 +81,7 @@ class DocflowNotifier(BaseNotifier):
         self.channels = channels
         self.docflow_conn_id = docflow_conn_id
         self.smtp_conn_id = smtp_conn_id
+        self.apprise_conn_id = apprise_conn_id
         self.users = users
         self.mails = mails
         self.text = text
@@ -93,7 +99,7 @@ class DocflowNotifier(BaseNotifier):
         """
         from airflow_provider_docflow.hooks.flow import Flow
         from airflow_provider_docflow.hooks.ledger import ledger_of
-        from airflow_provider_docflow.hooks.messengers import messengers
+        from airflow_provider_docflow.hooks.messengers import Reached, messengers
         from airflow_provider_docflow.hooks.modes import is_run_in_shadow
 
         if is_run_in_shadow(context):
@@ -101,14 +107,14 @@ class DocflowNotifier(BaseNotifier):
             return
         ledger = ledger_of(self.ledger_conn_id)
         systems: dict[str, System] = {}
-        channels = messengers(
-            self.channels,
-            lambda conn_id: self._connected(systems, conn_id),
+        reached = Reached(
             docflow_conn_id=self.docflow_conn_id,
             smtp_conn_id=self.smtp_conn_id,
+            apprise_conn_id=self.apprise_conn_id,
             users=self.users,
             mails=self.mails,
         )
+        channels = messengers(self.channels, lambda conn_id: self._connected(systems, conn_id), reached)
         try:
             output = _own_output(context)
             if output is None:

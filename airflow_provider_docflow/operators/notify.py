@@ -23,10 +23,13 @@ class NotifyOperator(DocflowOperator):
     park the task.
 
     :param source: outputs of docflow operators, document numbers, or a list of these.
-    :param channels: ``dingtalk_robot``, ``dingtalk_notice`` and ``email``, in the order of trying.
-    :param docflow_conn_id: the DingTalk connection, with a robot's token or an application.
+    :param channels: the ways to tell people, in the order of trying: ``email``, ``apprise``, or a product's,
+        such as ``dingtalk_robot``. One that needs a connection or people of its own is a mapping:
+        ``{"channel": "wecom_app", "docflow_conn_id": "wecom", "users": "zhang"}``.
+    :param docflow_conn_id: connection of the product whose channel it is.
     :param smtp_conn_id: connection of Airflow's SMTP provider.
-    :param users: DingTalk user ids for work notifications; a list, or text with commas.
+    :param apprise_conn_id: connection of Airflow's Apprise provider, which reaches SMS and other services.
+    :param users: ids of people in the product; a list, or text with commas.
     :param mails: addresses for mails; a list, or text with commas.
     :param message: message code, such as ``notice.approved``; by each document's outcome if not given.
     :param template: Jinja text in place of it, over ``document``, ``number``, ``system``, ``status``,
@@ -46,6 +49,7 @@ class NotifyOperator(DocflowOperator):
         "source",
         "channels",
         "smtp_conn_id",
+        "apprise_conn_id",
         "users",
         "mails",
         "message",
@@ -65,8 +69,9 @@ class NotifyOperator(DocflowOperator):
         self,
         *,
         source: Documents,
-        channels: Sequence[str] | str = ("dingtalk_robot",),
+        channels: Sequence[str | Mapping[str, Any]] | str = ("dingtalk_robot",),
         smtp_conn_id: str = "smtp_default",
+        apprise_conn_id: str = "apprise_default",
         users: Sequence[str] | str = (),
         mails: Sequence[str] | str = (),
         message: str = "",
@@ -85,6 +90,7 @@ class NotifyOperator(DocflowOperator):
         self.source = source
         self.channels = channels
         self.smtp_conn_id = smtp_conn_id
+        self.apprise_conn_id = apprise_conn_id
         self.users = users
         self.mails = mails
         self.message = message
@@ -99,7 +105,7 @@ class NotifyOperator(DocflowOperator):
 
     def carry_out(self, context: Context, flow: Flow) -> tuple[list[Outcome], bool]:
         """Find the documents, the failed ones too, and tell about them."""
-        from airflow_provider_docflow.hooks.messengers import messengers
+        from airflow_provider_docflow.hooks.messengers import Reached, messengers
         from airflow_provider_docflow.hooks.wording import Wording, configured_language
 
         wording = Wording(
@@ -109,14 +115,14 @@ class NotifyOperator(DocflowOperator):
             language=self.language or configured_language(),
             digest=self.digest,
         )
-        channels = messengers(
-            self.channels,
-            flow.system_of,
+        reached = Reached(
             docflow_conn_id=self.docflow_conn_id,
             smtp_conn_id=self.smtp_conn_id,
+            apprise_conn_id=self.apprise_conn_id,
             users=self.users,
             mails=self.mails,
         )
+        channels = messengers(self.channels, flow.system_of, reached)
         outcomes = self._every(flow, plain(self.source, "source"))
         self.touch(context, flow, [one.handle.ref for one in outcomes if one.handle])
         told = flow.notify(outcomes, wording, channels, node=self.node)

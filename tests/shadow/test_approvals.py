@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_docflow.hooks.handles import Handle, Outcome
-from airflow_provider_docflow.hooks.messengers import messengers
+from airflow_provider_docflow.hooks.messengers import Reached, messengers
 from airflow_provider_docflow.hooks.shadow import ShadowSystem
 from airflow_provider_docflow.hooks.shadow_flow import ShadowFlow
 from airflow_provider_docflow.hooks.system import System
@@ -125,10 +125,7 @@ def test_what_people_would_be_told_is_shown_and_nobody_hears_it(house: House, sh
     channels: Any = messengers(
         ["email", "dingtalk_robot"],
         flow.system_of,
-        docflow_conn_id="oa",
-        smtp_conn_id="nowhere",
-        users=(),
-        mails=["boss@example.com"],
+        Reached(docflow_conn_id="oa", smtp_conn_id="nowhere", mails=["boss@example.com"]),
     )
     told = flow.notify(paid, Wording(), channels, node="")
     assert [one.verdict for one in told] == ["notify"]

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.messages import Message
 from airflow_provider_docflow.hooks.docflow import DocflowHook
-from airflow_provider_docflow.hooks.messengers import Mail, Message
+from airflow_provider_docflow.hooks.mailing import Mail
 from airflow_provider_docflow.hooks.plans import plans_for
 from airflow_provider_docflow.notifications.docflow import DocflowNotifier
 from tests.operators.world import World
