@@ -41,9 +41,17 @@ class Name(TypeDecorator[str]):
             raise InvalidDocument(
                 f"a text of {len(value)} characters does not fit into {length}: {value!r:.60}"
             )
-        if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        if "\x00" in value or not _is_unicode(value):
             raise InvalidDocument(f"a text holds a character that no database stores: {value!r:.60}")
         return str(value)
+
+
+def _is_unicode(text: str) -> bool:
+    """Tell whether a text holds no half of a character."""
+    try:
+        return text.isascii() or bool(text.encode("utf-8"))
+    except UnicodeEncodeError:
+        return False
 
 
 class Utc(TypeDecorator[datetime]):

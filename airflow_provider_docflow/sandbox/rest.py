@@ -2,7 +2,7 @@
 
 ==================================  ======================================================================
 ``POST /erp/TYPE``                  create; optional ``Idempotency-Key``; without it twice means two
-``GET /erp/TYPE``                   ``?reference=&number=&company=&status=&updated_since=&cursor=&limit=``
+``GET /erp/TYPE``                   ``?ids=&reference=&number=&company=&status=&updated_since=&cursor=&limit``
 ``GET /erp/TYPE/ID``                read
 ``PATCH /erp/TYPE/ID``              change a draft; ``If-Match: VERSION`` is honoured
 ``POST /erp/TYPE/ID/actions/NAME``  submit, approve, reject, cancel, post, reverse
@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS erp_document (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, type TEXT NOT NULL, company TEXT NOT NULL,
     reference TEXT);
 CREATE INDEX IF NOT EXISTS erp_document_reference ON erp_document (type, reference);
+CREATE INDEX IF NOT EXISTS erp_document_company ON erp_document (type, company);
 CREATE TABLE IF NOT EXISTS erp_key (
     key TEXT PRIMARY KEY, digest TEXT NOT NULL, document TEXT NOT NULL);
 """
@@ -162,21 +163,25 @@ class Erp:
         wanted = {name: query[name] for name in _FILTERS if name in query}
         found = [
             item
-            for item in self.all(kind, as_of, wanted.get("reference"))
+            for item in self._candidates(kind, query, as_of)
             if all(str(item.get(name)) == value for name, value in wanted.items())
             and (since is None or datetime.fromisoformat(item["updated_at"]) >= since)
         ]
         more = len(found) > start + limit
         return {"items": found[start : start + limit], "next_cursor": str(start + limit) if more else None}
 
+    def _candidates(self, kind: str, query: dict[str, str], as_of: int | None) -> list[dict[str, Any]]:
+        if "ids" not in query:
+            return self.all(kind, as_of, query.get("reference"))
+        found = (self._records.get(each, as_of) for each in dict.fromkeys(query["ids"].split(",")))
+        return [item for item in found if item is not None and item["type"] == kind]
+
     def all(self, kind: str, as_of: int | None = None, reference: str | None = None) -> list[dict[str, Any]]:
         """Return all documents of a type, oldest first."""
         # The index knows today's references only, so it cannot answer for the past.
-        today = reference if as_of is None else None
-        sql = "SELECT id FROM erp_document WHERE type = ?1 AND (?2 IS NULL OR reference = ?2) ORDER BY seq"
-        if today is not None:
-            sql = "SELECT id FROM erp_document WHERE type = ?1 AND reference = ?2 ORDER BY seq"
-        rows = self._store.all(sql, (kind, today))
+        today = (reference,) if as_of is None and reference is not None else ()
+        which = "type = ? AND reference = ?" if today else "type = ?"
+        rows = self._store.all(f"SELECT id FROM erp_document WHERE {which} ORDER BY seq", (kind, *today))
         found = (self._records.get(row["id"], as_of) for row in rows)
         return [item for item in found if item is not None]
 

@@ -117,6 +117,8 @@ def test_paging_and_filters(sandbox: Sandbox, erp: httpx2.Client) -> None:
     changed = erp.get(f"/purchase_order/{ids[3]}").json()
     since = erp.get("/purchase_order", params={"updated_since": changed["updated_at"]}).json()["items"]
     assert [item["id"] for item in since] == [ids[3]]
+    named = erp.get("/purchase_order", params={"ids": f"{ids[4]},po-none,{ids[0]}"}).json()["items"]
+    assert [item["id"] for item in named] == [ids[4], ids[0]]
     assert len(erp.get("/purchase_order", params={"company": "C1"}).json()["items"]) == 2
     assert len(erp.get("/purchase_order", params={"status": "draft"}).json()["items"]) == 4
 

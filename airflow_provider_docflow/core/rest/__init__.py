@@ -45,6 +45,7 @@ from airflow_provider_docflow.core.rest.declare import (
     Find,
     IdempotencyKey,
     MarkAt,
+    ReadMany,
     RestDocument,
     Search,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "Offset",
     "OnePage",
     "PageNumber",
+    "ReadMany",
     "RestDocument",
     "Scheme",
     "Search",
@@ -178,8 +180,9 @@ def document_profile(document_type: str, kind: RestDocument) -> DocumentProfile:
         stages=kind.stages,
         link=_link(kind.link) if kind.link else None,
         describe=describer(runs, kind),
-        page_size=10,
+        page_size=kind.read_many.size if kind.read_many else 10,
         approves=kind.approves,
+        axes=tuple(kind.states) or ("lifecycle",),
     )
 
 

@@ -117,6 +117,24 @@ class Search:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReadMany:
+    """How several documents are read with one request: a listing whose parameter takes their internal ids.
+
+    Declare it only where this listing shows what was written as soon as reading the one document does: what
+    is read back after a write is read with it. What it leaves out is read by itself.
+
+    :param call: its parameters ask for a page of at least ``size`` documents.
+    :param joined: stands between the ids.
+    :param size: the most ids of one request.
+    """
+
+    call: Call
+    param: str
+    joined: str = ","
+    size: int = 50
+
+
+@dataclass(frozen=True, kw_only=True)
 class Action:
     """A change of state; ``done`` gives per axis the words after which it counts as done."""
 
@@ -153,6 +171,7 @@ class RestDocument:
     mark: MarkAt | None = None
     idempotency: IdempotencyKey | None = None
     find: Find | None = None
+    read_many: ReadMany | None = None
     amend: Call | None = None
     search: Search | None = None
     actions: Mapping[str, Action] = field(default_factory=dict)

@@ -23,7 +23,7 @@ from airflow_provider_docflow.core.profile import (
     Written,
 )
 from airflow_provider_docflow.core.rest.asking import list_at, request_of, their_time, with_query
-from airflow_provider_docflow.core.rest.declare import Action, RestDocument, Search
+from airflow_provider_docflow.core.rest.declare import Action, ReadMany, RestDocument, Search
 from airflow_provider_docflow.core.rest.pages import with_params
 from airflow_provider_docflow.core.rest.values import listed, native_body, needed, reading_of, ref_of, says
 from airflow_provider_docflow.core.site import Site
@@ -37,15 +37,34 @@ class RestType:
         self.document_type, self.kind = document_type, kind
 
     def read(self, site: Site, refs: Sequence[DocumentRef]) -> Exchange[list[Reading | exc.DocflowError]]:
-        """Read documents one by one; an error is the entry of its document."""
+        """Read documents, several with one request where the API can; an error is its document's entry."""
+        many = self.kind.read_many
+        shown = (yield from self._shown(site, many, refs)) if many and len(refs) > 1 else {}
         readings: list[Reading | exc.DocflowError] = []
         for ref in refs:
             try:
-                readings.append((yield from self.read_one(site, ref)))
+                if ref.internal_id in shown:
+                    readings.append(self._reading(site, ref, shown[ref.internal_id]))
+                else:
+                    readings.append((yield from self.read_one(site, ref)))
             except exc.DocflowError as error:
                 error.document = error.document or str(ref)
                 readings.append(error)
         return readings
+
+    def _shown(self, site: Site, many: ReadMany, refs: Sequence[DocumentRef]) -> Exchange[dict[str, Any]]:
+        """Return what one listing shows of documents, by their ids; nothing where it refuses them."""
+        ids = dict.fromkeys(ref.internal_id for ref in refs if many.joined not in ref.internal_id)
+        request = with_params(request_of(site, many.call), {many.param: many.joined.join(ids)})
+        try:
+            answer = yield from fetch(site, request)
+            raws = list_at(site, answer, many.call.at)
+        except exc.Authentication:
+            raise
+        except exc.PermanentError:
+            # One id that the API takes for wrong must not hide the others.
+            return {}
+        return {str(dig(raw, self.kind.id_at)): raw for raw in raws if isinstance(raw, Mapping)}
 
     def read_one(self, site: Site, ref: DocumentRef) -> Exchange[Reading]:
         """Read one document."""
@@ -53,6 +72,9 @@ class RestType:
         raw = dig(answer.body, self.kind.read.at)
         if not isinstance(raw, Mapping):
             raise exc.NotFound("the system answered with no document.", system=site.conn_id)
+        return self._reading(site, ref, raw)
+
+    def _reading(self, site: Site, ref: DocumentRef, raw: Mapping[str, Any]) -> Reading:
         reading = reading_of(site, self.kind, self.document_type, raw)
         if reading.ref.internal_id != ref.internal_id:
             raise exc.Rejected(

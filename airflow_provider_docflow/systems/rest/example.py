@@ -23,6 +23,7 @@ from airflow_provider_docflow.core.rest import (
     IdempotencyKey,
     MarkAt,
     NextToken,
+    ReadMany,
     RestDocument,
     Search,
     bearer,
@@ -90,6 +91,11 @@ def document(kind: str, *, by_key: bool) -> RestDocument:
     listing = Call(method="GET", path=f"/erp/{kind}", at="items")
     return RestDocument(
         read=Call(method="GET", path=f"/erp/{kind}/{{id}}"),
+        read_many=ReadMany(
+            call=Call(method="GET", path=f"/erp/{kind}", params={"limit": "100"}, at="items"),
+            param="ids",
+            size=100,
+        ),
         create=Call(method="POST", path=f"/erp/{kind}"),
         amend=Call(method="PATCH", path=f"/erp/{kind}/{{id}}"),
         search=Search(
