@@ -17,7 +17,7 @@ Paths and fields after the vendor's published client (alibabacloud-dingtalk 2.2.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Any
