@@ -14,7 +14,7 @@ from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.error_rules import ErrorRule, RemoteError
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.live import LiveField
-from airflow_provider_docflow.document import Document, DocumentRef, DocumentState
+from airflow_provider_docflow.document import Document, DocumentRef, DocumentState, LifecycleState
 
 if TYPE_CHECKING:
     from airflow_provider_docflow.core.messages import Channel
@@ -112,6 +112,7 @@ class Write:
     ``run`` answers one entry per item, in order: :class:`Written`, or the error of that item.
     ``find`` answers one :class:`Finding` per item, in one request per batch where the system allows.
     ``landed`` tells, for an action on an existing document, from a reading whether it is done.
+    ``removes``: the system keeps nothing of the document; not to be found is its reading (:func:`gone`).
     """
 
     run: Callable[[Site, Sequence[WriteItem]], Exchange[list[Written | exc.DocflowError]]]
@@ -120,6 +121,12 @@ class Write:
     landed: Callable[[Reading, WriteItem], bool] | None = None
     batch_size: int = 1
     mark_length: int = 16
+    removes: bool = False
+
+
+def gone(ref: DocumentRef, read_at: datetime) -> Reading:
+    """Return the reading of a document that was removed for good: of its state only that is known."""
+    return Reading(ref=ref, state=DocumentState(lifecycle=LifecycleState.CANCELLED, read_at=read_at))
 
 
 @dataclass(frozen=True, kw_only=True)

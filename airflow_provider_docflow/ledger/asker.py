@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.paging import chunks
-from airflow_provider_docflow.core.profile import Finding, Reading, Write
+from airflow_provider_docflow.core.profile import Finding, Reading, Write, gone
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.ledger.requests import Work, as_docflow
@@ -40,6 +41,17 @@ class Asker:
                 readings.extend(answer)
         return readings
 
+    def after(self, write: Write, refs: Sequence[DocumentRef]) -> list[Reading | exc.DocflowError]:
+        """Read documents as they stand after a write; one that the write removes is found gone."""
+        readings = self.read(refs)
+        if not write.removes:
+            return readings
+        now = datetime.now(UTC)
+        return [
+            gone(ref, now) if isinstance(reading, exc.NotFound) else reading
+            for ref, reading in zip(refs, readings, strict=True)
+        ]
+
     def findings(self, write: Write, works: Sequence[Work]) -> dict[int, Finding | exc.DocflowError]:
         """Probe for every work; keyed by ``id(work)``."""
         if not works:
@@ -60,8 +72,8 @@ class Asker:
     def _landed(self, write: Write, works: Sequence[Work]) -> dict[int, Finding | exc.DocflowError]:
         assert write.landed is not None
         found: dict[int, Finding | exc.DocflowError] = {}
-        refs = [work.item.ref for work in works]
-        for work, reading in zip(works, self.read([ref for ref in refs if ref]), strict=True):
+        refs = [work.item.ref for work in works if work.item.ref]
+        for work, reading in zip(works, self.after(write, refs), strict=True):
             if isinstance(reading, exc.DocflowError):
                 found[id(work)] = reading
             else:

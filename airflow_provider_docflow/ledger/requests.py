@@ -15,7 +15,7 @@ from airflow_provider_docflow.ledger import judge
 from airflow_provider_docflow.ledger.keys import IntentKey, IntentRequest, LineUse, Receipt, Reservation
 
 Status = Literal["written", "found", "existing", "changed", "failed"]
-ENDING = frozenset({"cancel", "reverse", "terminate", "withdraw", "close"})
+ENDING = frozenset({"cancel", "reverse", "terminate", "withdraw", "close", "delete"})
 """Actions after which the document is meant to be dead."""
 
 

@@ -219,7 +219,7 @@ class Writer:
 
     def _read_back(self, write: Write, landed: Sequence[tuple[Work, Written]]) -> None:
         """A reply means nothing: what counts is the document as it stands afterwards."""
-        readings = self.asker.read([written.ref for _, written in landed])
+        readings = self.asker.after(write, [written.ref for _, written in landed])
         good: list[Work] = []
         failures = Failures(self.ledger, self.troubles)
         for (work, written), reading in zip(landed, readings, strict=True):
@@ -277,7 +277,7 @@ class Writer:
         """Read back what an earlier run wrote: alive it is the answer, else a person decides."""
         done = [work for work in works if work.outcome is None and work.reservation.status == "done"]
         receipts = [work.reservation.receipt for work in done]
-        readings = self.asker.read([receipt.ref for receipt in receipts if receipt])
+        readings = self.asker.after(write, [receipt.ref for receipt in receipts if receipt])
         for work, receipt, reading in zip(done, receipts, readings, strict=True):
             if isinstance(reading, exc.NotFound):
                 work.fail(self.troubles.gone(work.request, work.pair, receipt, "deleted"))

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.paging import search_all
-from airflow_provider_docflow.core.profile import Changes, Query, Reading, WriteItem, Written
+from airflow_provider_docflow.core.profile import Changes, Query, Reading, WriteItem, Written, gone
 from airflow_provider_docflow.document import DocumentRef
 from tests.contract.conftest import DOORS, Run
 from tests.contract.stands import FAULTS, RETRY_AFTER, Stand
@@ -236,6 +236,9 @@ def test_actions_show_that_they_landed_and_run_once(stand: Stand, run: Run) -> N
         ((entry,),) = run([action.run(stand.site, [item])])
         assert isinstance(entry, Written), entry
         (after,) = read(stand, run, [target])
+        if action.removes:
+            assert isinstance(after, exc.NotFound), "what is removed for good cannot be read"
+            after = gone(target, before.state.read_at)
         assert action.landed(after, item) and str(after.state.lifecycle) == told[name]
 
 
