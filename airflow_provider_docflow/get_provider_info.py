@@ -128,6 +128,30 @@ _CONFIG: dict[str, Any] = {
                 "example": "10",
                 "default": "2",
             },
+            "webhook_connections": {
+                "description": "Connections whose systems may send events to /webhooks/CONNECTION, comma "
+                "separated; every other address is answered without a look-up.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "oa,erp",
+                "default": "",
+            },
+            "webhooks_in_api_server": {
+                "description": "Whether Airflow's API server receives events, too, under /docflow/webhooks. "
+                "`airflow docflow webhooks serve` does it in a process that may be exposed alone.",
+                "version_added": "0.1.0",
+                "type": "boolean",
+                "example": "True",
+                "default": "False",
+            },
+            "webhook_rate": {
+                "description": "Deliveries per second that one connection, or one peer, may send; four "
+                "seconds' worth may come at once.",
+                "version_added": "0.1.0",
+                "type": "float",
+                "example": "100",
+                "default": "50",
+            },
         },
     }
 }

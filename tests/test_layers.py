@@ -33,6 +33,7 @@ FLOORS = {
     "sensors": 8,
     "testing": 8,
     "get_provider_info": 8,
+    "webhooks": 8,
     "plugin": 9,
     "connection_types": 9,
     "cli": 10,

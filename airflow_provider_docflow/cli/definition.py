@@ -9,6 +9,7 @@ from airflow.cli.cli_config import Arg, GroupCommand
 from airflow_provider_docflow.cli.arguments import CONN, JSON, NUMBER, REASON, command, option
 from airflow_provider_docflow.cli.deciding import DECIDING
 from airflow_provider_docflow.cli.first_hour import FILL, FIRST_HOUR
+from airflow_provider_docflow.cli.receiving import RECEIVING
 from airflow_provider_docflow.cli.reconciling import RECONCILING
 from airflow_provider_docflow.cli.retention import CLEAN
 from airflow_provider_docflow.cli.shadows import SHADOW
@@ -73,6 +74,7 @@ COMMANDS = (
         Arg(("--cancel",), help="id of a window that is not to be", type=int, default=0),
         JSON,
     ),
+    RECEIVING,
     command("systems", "what each system can do, and what is guaranteed", "connections.systems", JSON),
     GroupCommand(
         name="db",

@@ -29,10 +29,11 @@ class Delivery:
 class Event:
     """One thing that the vendor tells about a document; a hint to look there, never evidence by itself.
 
-    :param id: the same for the same event, whenever and however often it is delivered.
+    :param id: the same for the same event, whenever and however often it is delivered; never empty.
     :param kind: the vendor's own word.
     :param document_type: by the connection's forms; empty if the form is none of them.
     :param internal_id: of the document, as its references carry it; may be empty where ``number`` is not.
+    :param detail: what else is worth knowing, as JSON values; fields with a secret's name are blanked.
     """
 
     id: str
@@ -60,7 +61,8 @@ class Opened:
     :param events: empty for a check of the address.
     :param answer: given once the events are kept.
     :param signed_at: seconds since the epoch as they were signed; None if the vendor signs no time.
-    :param replay_key: what cannot repeat in an honest delivery (signature or nonce); empty if there is none.
+    :param replay_key: what no other delivery carries, best the signature; empty if there is none. The very
+        same bytes are answered again; other bytes under this key are refused.
     """
 
     events: tuple[Event, ...]
@@ -73,9 +75,10 @@ class Opened:
 class WebhookProfile:
     """How a product delivers events.
 
-    :param open: verifies and decrypts with the connection's secrets. The time in seconds since the epoch goes
-        only into what an answer has to carry. It raises ``Authentication`` for a delivery that is not the
-        vendor's and ``InvalidDocument`` for one that is and cannot be understood.
+    :param open: verifies and decrypts with the connection's secrets, which it compares in constant time. The
+        time in seconds since the epoch goes only into what an answer has to carry. It raises
+        ``Authentication`` for a delivery that is not the vendor's and ``InvalidDocument`` for one that is and
+        cannot be understood.
     :param needs: names of the connection's fields without which nothing can be verified.
     :param answer_seconds: the vendor's limit for an answer.
     :param fresh_seconds: how old a signed time may be.

@@ -54,8 +54,20 @@ def create_app() -> FastAPI:
         api.include_router(router)
     app.include_router(api)
     app.mount("/static", _Static(directory=STATIC, check_dir=False), name="static")
+    _mount_webhooks(app)
     app.add_exception_handler(exc.DocflowError, told)
     return app
+
+
+def _mount_webhooks(app: FastAPI) -> None:
+    """Receive events here, too, if the configuration says so: their senders sign and do not log in."""
+    from airflow_provider_docflow.webhooks.settings import in_api_server, settings
+
+    if in_api_server():
+        from airflow_provider_docflow.webhooks.app import Webhooks
+        from airflow_provider_docflow.webhooks.receiver import Receiver
+
+        app.router.routes.append(Webhooks(Receiver(settings())).mount())
 
 
 def not_kept(response: Response) -> None:
