@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_docflow.reconcile.comparisons import Comparison
+    from airflow_provider_docflow.reconcile.rates import Rates
     from airflow_provider_docflow.reconcile.rules import Expected, InTransit, Rule
     from airflow_provider_docflow.reconcile.run import Running
     from airflow_provider_docflow.reconcile.sources import Source
@@ -36,6 +37,7 @@ class ReconcileOperator(BaseOperator):
     :param in_transit: what may be missing because it is under way.
     :param show: further fields for the report.
     :param aged_from: fields of the date from which a break ages.
+    :param rates: adds amounts in one currency, such as ``payable_amount_in_cny``, for rules and comparisons.
     :param carry_forward: keep open items as candidates until they are cleared.
     :param fail_when: ``breaks > 0.1%``, ``missing_left > 0 or suggested > 10``, or ``never``.
     :param report: folder of the report, as an ObjectStoragePath; empty for none.
@@ -51,6 +53,7 @@ class ReconcileOperator(BaseOperator):
     template_fields: Sequence[str] = (
         "left",
         "right",
+        "rates",
         "name",
         "fail_when",
         "report",
@@ -77,6 +80,7 @@ class ReconcileOperator(BaseOperator):
         in_transit: Sequence[InTransit] = (),
         show: Sequence[str] = (),
         aged_from: Sequence[str] = (),
+        rates: Rates | None = None,
         carry_forward: bool = False,
         fail_when: str = "breaks > 0",
         report: str = "",
@@ -97,6 +101,7 @@ class ReconcileOperator(BaseOperator):
         self.amount, self.currency = amount, currency
         self.expected, self.in_transit = expected, in_transit
         self.show, self.aged_from = show, aged_from
+        self.rates = rates
         self.carry_forward, self.fail_when = carry_forward, fail_when
         self.report, self.sensitive, self.language = report, sensitive, language
         self.engine, self.memory_limit, self.spark = engine, memory_limit, spark
@@ -147,6 +152,7 @@ class ReconcileOperator(BaseOperator):
             in_transit=self.in_transit,
             show=tuple(self.show),
             aged_from=tuple(self.aged_from),
+            rates=self.rates,
         )
         what = Reconciliation(
             name=self.name or f"{ti.dag_id}.{ti.task_id}",

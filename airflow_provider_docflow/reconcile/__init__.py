@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_docflow.reconcile.comparisons import days, same, tolerance, within
+from airflow_provider_docflow.reconcile.rates import Rates
 from airflow_provider_docflow.reconcile.rules import (
     Group,
     InTransit,
@@ -29,6 +30,7 @@ __all__ = [
     "Key",
     "LedgerSource",
     "Partial",
+    "Rates",
     "References",
     "SqlSource",
     "SubsetSum",

@@ -110,15 +110,13 @@ class Running:
         self.what.check()
         layout = self.what.plan.layout()
         before = self._open_items()
-        run = (
-            self.ledger.reconciliations.begin(self.what.name, self.key, actor=self.actor)
-            if self.ledger
-            else None
-        )
+        run = self._begin()
         since = self._last_as_of()
         for name, source in (("l", self.what.left), ("r", self.what.right)):
             side = source.side()
-            self._load(name, source, sorted({side.column(field) for field in layout.fields}), since)
+            self._load(name, source, sorted({side.column(field) for field in layout.read}), since)
+        if rates := self.what.plan.rates:
+            self._load("rates", rates.source, sorted(rates.columns.values()), None)
         self._computed = compute(
             self.engine,
             self.what.plan,

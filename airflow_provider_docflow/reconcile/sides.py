@@ -18,17 +18,24 @@ class Layout:
     :param identity: fields by which a document is known from one run to the next.
     :param amount: field that is totalled; empty where documents have no amount.
     :param currency: field of its currency; empty where all are in one.
+    :param converted: fields that no source has: amounts in another currency.
     """
 
     kinds: Mapping[str, Kind]
     identity: tuple[str, ...]
     amount: str = ""
     currency: str = ""
+    converted: frozenset[str] = frozenset()
 
     @property
     def fields(self) -> tuple[str, ...]:
         """Return the fields in the order of their columns."""
         return tuple(sorted(self.kinds))
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """Return the fields that the sources have, in the same order."""
+        return tuple(name for name in self.fields if name not in self.converted)
 
     def column(self, name: str) -> str:
         """Return the column of a field in the prepared tables."""

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_docflow.reconcile.engines.spark import SparkEngine
+from tests.reconcile import test_rates as rates
 from tests.reconcile.cases import BY_ID, CASES, CUT_OFF, Case
-from tests.reconcile.rig import Document, Result, reconcile
+from tests.reconcile.rig import Document, Result, doc, reconcile
 
 # pyspark imports the testing helpers of pandas, which warn of their own future.
 pytestmark = [
@@ -94,3 +95,11 @@ def check(result: Result, told: Any) -> None:
 
 def stripped(ids: list[Any]) -> list[Any]:
     return [one and one.strip() for one in ids]
+
+
+def test_several_currencies(engine: SparkEngine) -> None:
+    left = [doc("A", "100.00", currency="USD"), doc("B", "12345678901234567.89", currency="USD")]
+    right = [doc("A", "720.00"), doc("B", "87654320198765432.02")]
+    assert rates.run(engine, rates.in_yuan(), left, right).told() == [
+        ("break", "value_difference", ["A"], ["A"])
+    ]

@@ -9,6 +9,8 @@ from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.reconcile.comparisons import Kind
 from airflow_provider_docflow.reconcile.dialect import Dialect, literal
 from airflow_provider_docflow.reconcile.engines.base import Engine
+from airflow_provider_docflow.reconcile.plan.converting import convert, prepare_rates
+from airflow_provider_docflow.reconcile.rates import Rates
 from airflow_provider_docflow.reconcile.sides import Layout, Side
 
 _EXACT = ("DECIMAL", "NUMERIC", "INT", "BIGINT", "HUGEINT", "SMALLINT", "TINYINT", "INTEGER", "UBIGINT")
@@ -27,23 +29,31 @@ class Counted:
     after_cut_off: int
 
 
-def prepare(engine: Engine, layout: Layout, sides: Mapping[str, Side]) -> dict[str, Counted]:
+def prepare(
+    engine: Engine, layout: Layout, sides: Mapping[str, Side], rates: Rates | None = None
+) -> dict[str, Counted]:
     """Make ``l`` and ``r`` out of ``raw_l`` and ``raw_r``.
 
+    :param rates: what ``raw_rates`` holds, if amounts are converted.
     :raises InvalidDocument: a column is missing, a value cannot be read, or a side is empty that may not be.
     """
     types = {key: engine.columns(f"raw_{key}") for key in sides}
     for key, side in sides.items():
         _check_columns(layout, side, types[key])
+    if rates:
+        prepare_rates(engine, rates)
     counted = {}
     for key, side in sides.items():
         columns = _columns(engine.dialect, layout, sides, types, key)
-        counted[key] = _prepare(engine, layout, side, key, columns, "rid" in types[key])
+        rows = _prepare(engine, layout, side, key, columns, "rid" in types[key])
+        counted[key] = _cut_off(engine, layout, side, key, rows)
+        if rates:
+            engine.view(key, f"SELECT * FROM {convert(engine, layout, side, rates, key)}")
     return counted
 
 
 def _check_columns(layout: Layout, side: Side, types: Mapping[str, str]) -> None:
-    missing = sorted({side.column(name) for name in layout.fields} - types.keys())
+    missing = sorted({side.column(name) for name in layout.read} - types.keys())
     if missing:
         known = ", ".join(sorted(name for name in types if name != "rid"))
         raise exc.InvalidDocument(
@@ -71,7 +81,7 @@ def _columns(
     key: str,
 ) -> list[_Column]:
     columns = []
-    for name in layout.fields:
+    for name in layout.read:
         kinds = {types[one][side.column(name)].upper() for one, side in sides.items()}
         side = sides[key]
         raw = dialect.name_of(side.column(name))
@@ -103,7 +113,7 @@ def _day(dialect: Dialect, raw: str, raw_type: str, zone: str) -> str:
 
 def _prepare(
     engine: Engine, layout: Layout, side: Side, key: str, columns: list[_Column], numbered: bool
-) -> Counted:
+) -> int:
     shown = ", ".join(
         [f"{column.value} AS {layout.column(column.name)}" for column in columns]
         + [f"{column.bad} AS x{layout.column(column.name)}" for column in columns if column.bad != "NULL"]
@@ -124,6 +134,11 @@ def _prepare(
             system=side.name,
             remedy="Look at its query. If it may really be empty, say may_be_empty=True.",
         )
+    return rows
+
+
+def _cut_off(engine: Engine, layout: Layout, side: Side, key: str, rows: int) -> Counted:
+    name = f"all_{key}"
     if not (side.cut_off and side.date):
         engine.view(key, f"SELECT * FROM {name}")
         return Counted(rows, 0)

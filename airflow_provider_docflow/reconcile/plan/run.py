@@ -21,6 +21,7 @@ from airflow_provider_docflow.reconcile.plan.manual import Decided, apply_decide
 from airflow_provider_docflow.reconcile.plan.preparing import Counted, prepare
 from airflow_provider_docflow.reconcile.plan.references import match_references
 from airflow_provider_docflow.reconcile.plan.subsets import match_subsets
+from airflow_provider_docflow.reconcile.rates import Rates
 from airflow_provider_docflow.reconcile.rules import (
     Expected,
     Group,
@@ -48,6 +49,7 @@ class Plan:
     :param currency: field of its currency.
     :param show: further fields for the report.
     :param aged_from: fields of the due or document date from which a break ages.
+    :param rates: adds amounts in one currency.
     """
 
     match: Sequence[Rule]
@@ -59,6 +61,7 @@ class Plan:
     in_transit: Sequence[InTransit] = ()
     show: tuple[str, ...] = ()
     aged_from: tuple[str, ...] = ()
+    rates: Rates | None = None
 
     def layout(self) -> Layout:
         """Return the fields of the plan and how they are read.
@@ -82,10 +85,19 @@ class Plan:
         own: dict[str, Kind] = dict.fromkeys((one.field for one in self.in_transit), "date")
         own |= {self.amount: "amount", **dict.fromkeys(self.aged_from, "date")}
         compared: dict[str, Kind] = {name: how.kind for name, how in self.compare.items()}
+        if self.rates:
+            self.rates.check()
+            own |= self.rates.kinds()
         kinds = merge_kinds(texts, own, compared, *(rule.kinds() for rule in self.match))
         kinds.pop("", None)
         self._check_expected(kinds)
-        return Layout(kinds=kinds, identity=tuple(identity), amount=self.amount, currency=self.currency)
+        return Layout(
+            kinds=kinds,
+            identity=tuple(identity),
+            amount=self.amount,
+            currency=self.currency,
+            converted=frozenset(self.rates.names() if self.rates else ()),
+        )
 
     def _check_expected(self, kinds: Mapping[str, Kind]) -> None:
         for one in self.expected:
@@ -130,7 +142,7 @@ def compute(
     :raises InvalidDocument: a source cannot be read as the plan wants.
     """
     layout = plan.layout()
-    counted = prepare(engine, layout, sides)
+    counted = prepare(engine, layout, sides, plan.rates)
     progress("read", {key: one.rows for key, one in counted.items()})
     ground = Ground(engine, layout, Comparisons(layout, plan.compare))
     added = {key: carry(engine, layout, key, carried.get(key, ())) for key in SIDES}
