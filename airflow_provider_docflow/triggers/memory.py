@@ -10,7 +10,9 @@ import structlog
 
 from airflow_provider_docflow.exceptions import LedgerUnavailable
 from airflow_provider_docflow.hooks.ledger import ledger_of
+from airflow_provider_docflow.ledger.inbox import InboxEvent
 from airflow_provider_docflow.ledger.incidents import Category, NewIncident
+from airflow_provider_docflow.triggers.watcher import Mailbox, Watcher
 
 REFUSED = "waiting.refused"
 """Code of the incident of a connection through which documents are awaited and cannot be read."""
@@ -20,16 +22,16 @@ log = structlog.get_logger(__name__)
 
 
 class Memory:
-    """Reads the inbox and tells the health of a connection; without its ledger a stream goes on polling.
+    """Hears what comes in and tells the health of a connection; without its ledger a stream goes on polling.
 
     :param ledger_id: the ledger of the tasks that wait; another one would know nothing of them.
-    :param source: the connection whose events are looked for.
+    :param source: the connection whose documents are awaited.
     """
 
     def __init__(self, ledger_conn_id: str, ledger_id: str, source: str) -> None:
         self.ledger_conn_id, self.ledger_id, self.source = ledger_conn_id, ledger_id, source
         self.ledger: Any = None
-        self._seen = 0
+        self._mailbox: Mailbox | None = None
         self._refused: bool | None = None
         self._trouble = ""
 
@@ -46,23 +48,29 @@ class Memory:
                 f"connection {self.ledger_conn_id} leads the triggerer to another ledger than the tasks.",
                 remedy="Give workers and triggerers the same connection.",
             )
-        # What came in before is answered by the direct reads with which every wait begins.
-        self._seen = ledger.inbox.last_id()
         return ledger
 
-    async def events(self) -> list[Any]:
-        """Return the payloads of the events that came in since the last look."""
-        if self.ledger is None:
-            return []
-        return await self._quietly(self._events) or []
+    async def listen(self) -> None:
+        """Hear from now on what comes into the inbox, if the ledger can be used."""
+        if self._mailbox is None and await self.open() is not None:
+            # What came in before is answered by the direct reads with which every wait begins.
+            seen = await self._quietly(self.ledger.inbox.last_id)
+            if seen is not None:
+                self._mailbox = Watcher.join(self.ledger, seen)
 
-    def _events(self) -> list[Any]:
-        if self.ledger.inbox.last_id() <= self._seen:
-            return []
-        events = self.ledger.inbox.take_unseen(self._seen, source=self.source)
-        if events:
-            self._seen = events[-1].id
-        return [event.payload for event in events]
+    def events(self) -> list[InboxEvent]:
+        """Return the events that came in since they were last asked for, whoever sent them."""
+        return self._mailbox.take() if self._mailbox else []
+
+    async def wait(self, seconds: float) -> None:
+        """Wait for an event, and no longer than this."""
+        await (self._mailbox.wait(seconds) if self._mailbox else asyncio.sleep(seconds))
+
+    def close(self) -> None:
+        """Hear no more."""
+        if self._mailbox is not None:
+            Watcher.leave(self._mailbox)
+            self._mailbox = None
 
     async def failed(self, instance: str, cause: str, category: Category) -> None:
         """Tell that nothing can be read through the connection; one incident, however often."""

@@ -17,8 +17,8 @@ from airflow_provider_docflow.triggers.words import words_of
 Snapshot = dict[Identity, Mapping[str, Any]]
 """What is new of awaited documents: their ``words``, or the ``error`` of one of them."""
 
-LOOK_SECONDS = 1.0
-"""How often the inbox is looked at between polls."""
+LONGEST_REST = 1.0
+"""After so many seconds it is seen that somebody has begun to wait."""
 
 
 class Stream:
@@ -49,15 +49,16 @@ class Stream:
                 if snapshot:
                     yield snapshot
         finally:
+            self.memory.close()
             await self.reader.close()
 
     async def _rest(self) -> None:
         """Wait for the next poll, for a newcomer's direct read, or for an event in the inbox."""
-        await self.memory.open()
+        await self.memory.listen()
         while (wait := self._wait()) > 0:
-            if await self._events():
+            if self._events():
                 return
-            await asyncio.sleep(min(LOOK_SECONDS, max(0.01, wait)))
+            await self.memory.wait(min(LONGEST_REST, max(0.01, wait)))
 
     def _wait(self) -> float:
         """Return the seconds until something is to be read; the first poll is a newcomer's direct read."""
@@ -66,15 +67,17 @@ class Stream:
         at = direct if self._next_poll is None else min(direct, self._next_poll)
         return at - asyncio.get_running_loop().time()
 
-    async def _events(self) -> bool:
-        """Look into the inbox; return whether an event names a document that is waited for."""
-        for payload in await self.memory.events():
-            named = named_in(payload)
-            self._hinted |= {
-                identity
-                for identity, ref in self.awaited.refs().items()
-                if ref.internal_id in named or (ref.number and ref.number in named)
-            }
+    def _events(self) -> bool:
+        """Look what came in; return whether an event names a document that is waited for."""
+        named: dict[str, set[str]] = {}
+        for event in self.memory.events():
+            named.setdefault(event.source, set()).update(named_in(event.payload))
+        if named:
+            for identity, ref in self.awaited.refs().items():
+                # A connection that was not bound yet when the event came in stands for its instance.
+                told = named.get(ref.instance, set()) | named.get(self.memory.source, set())
+                if ref.internal_id in told or (ref.number and ref.number in told):
+                    self._hinted.add(identity)
         return bool(self._hinted)
 
     async def _turn(self) -> Snapshot:
