@@ -106,6 +106,7 @@ class ReconcileOperator(BaseOperator):
         self.report, self.sensitive, self.language = report, sensitive, language
         self.engine, self.memory_limit, self.spark = engine, memory_limit, spark
         self.ledger_conn_id = ledger_conn_id
+        self._figures: dict[str, Any] | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Reconcile and return the figures.
@@ -117,7 +118,7 @@ class ReconcileOperator(BaseOperator):
         is_too_much(self.fail_when, {}, 1)
         with self._running(context) as running:
             outcome = running.run()
-            figures = outcome.to_json()
+            figures = self._figures = outcome.to_json()
             if self.report:
                 from airflow_provider_docflow.reconcile.report import write_report
 
@@ -134,6 +135,14 @@ class ReconcileOperator(BaseOperator):
                 remedy=f"See: airflow docflow breaks --name {outcome.name!r}.",
             )
         return figures
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """Tell Airflow's OpenLineage provider what was compared and what was found; also for a task that
+        fails because of it.
+        """
+        from airflow_provider_docflow.reconcile.lineage import lineage
+
+        return lineage({"left": self.left, "right": self.right}, self._figures)
 
     def _running(self, context: Context) -> Running:
         from airflow_provider_docflow.hooks.ledger import ledger_of

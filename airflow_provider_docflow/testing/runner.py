@@ -39,6 +39,7 @@ class Attempt:
     """How one try of a task went.
 
     :param log: everything that was logged, unmasked, with tracebacks.
+    :param task: the task as it ran, rendered; what listeners are shown.
     """
 
     state: str
@@ -49,6 +50,7 @@ class Attempt:
     log: str
     retry_delay: float | None = None
     reschedule_date: datetime | None = None
+    task: Any = None
 
     @property
     def result(self) -> Any:
@@ -187,6 +189,7 @@ class Runner:
             log=text.getvalue(),
             retry_delay=getattr(message, "retry_delay_seconds", None),
             reschedule_date=getattr(message, "reschedule_date", None),
+            task=ti.task,
         )
 
     def until_done(self, task: Any, **more: Any) -> list[Attempt]:

@@ -195,3 +195,50 @@ def test_a_database_that_is_not_there_is_a_typed_error(world: World, runner: Run
     assert done.state == "failed"
     assert "orders" in str(done.error)
     assert world.ledger.breaks.search() == []
+
+
+def test_lineage_tells_what_was_compared_and_how_good_it_is(orders: World, runner: Runner) -> None:
+    from airflow.providers.openlineage.extractors.base import DefaultExtractor
+
+    orders.enter("PR-4", ("SUP-9", "1", "9.00"))
+    done = runner.run(task(orders))
+    assert done.state == "failed"
+    told = DefaultExtractor(done.task).extract_on_failure(None)
+    assert told is not None
+    left, right = told.inputs
+    assert (right.namespace, right.name) == ("docflow://erp", "purchase_order")
+    assert left.inputFacets["dataQualityMetrics"].rowCount == 4
+    assert right.inputFacets["dataQualityMetrics"].rowCount == 3
+    failed = [
+        (one.name, fact.assertion, fact.actual)
+        for one in (left, right)
+        for fact in one.inputFacets["dataQualityAssertions"].assertions
+        if not fact.success
+    ]
+    assert failed == [("OA", "reconciliation.missing_right", "1")]
+    facet = told.run_facets["docflow_reconciliation"]
+    assert (facet.reconciliation, facet.breaks) == ("requisitions_against_orders", 1)
+    assert json.loads(facet.figures)["counts"] == {"breaks": 1, "missing_right": 1}
+
+
+def test_lineage_of_a_run_that_came_to_nothing_has_no_figures(world: World, runner: Runner) -> None:
+    from airflow.providers.openlineage.extractors.base import DefaultExtractor
+
+    done = runner.run(task(world, fail_when="nonsense"))
+    assert done.state == "failed"
+    told = DefaultExtractor(done.task).extract_on_failure(None)
+    assert told is not None
+    assert [dict(one.inputFacets) for one in told.inputs] == [{}, {}]
+    assert told.run_facets == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "dataset"),
+    [
+        ("s3://conn@bucket/in/orders.csv", ("s3://bucket", "in/orders.csv")),
+        ("/data/orders.csv", ("file", "/data/orders.csv")),
+        ("file:///data/orders.csv", ("file", "/data/orders.csv")),
+    ],
+)
+def test_files_are_named_as_lineage_names_them(path: str, dataset: tuple[str, str]) -> None:
+    assert FileSource(path=path).dataset() == dataset

@@ -70,6 +70,10 @@ class Source:
         """Return what people call it."""
         return self.name or type(self).__name__
 
+    def dataset(self) -> tuple[str, str]:
+        """Return namespace and name by which lineage knows it."""
+        return "docflow", self.title()
+
     def side(self) -> Side:
         """Return what the plan has to know of it.
 

@@ -40,6 +40,14 @@ class FileSource(Source):
         """Return what people call it."""
         return self.name or self.path.rpartition("/")[2]
 
+    def dataset(self) -> tuple[str, str]:
+        """Return namespace and name by which lineage knows it, as OpenLineage names files."""
+        scheme, found, rest = self.path.partition("://")
+        if not found or scheme == "file":
+            return "file", rest or scheme
+        bucket, _, key = rest.rpartition("@")[2].partition("/")
+        return f"{scheme}://{bucket}", key
+
     def load(self, engine: Engine, table: str, reading: Reading) -> None:
         """Make a table of the engine out of the file.
 

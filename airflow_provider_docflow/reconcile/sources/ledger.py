@@ -45,6 +45,10 @@ class LedgerSource(Source):
         """Return what people call it."""
         return self.name or "ledger"
 
+    def dataset(self) -> tuple[str, str]:
+        """Return namespace and name by which lineage knows it."""
+        return "docflow://ledger", self.document_type
+
     def load(self, engine: Engine, table: str, reading: Reading) -> None:
         """Make a table of the engine out of the index."""
         from airflow_provider_docflow.hooks.ledger import ledger_of

@@ -30,6 +30,10 @@ class SqlSource(Source):
         """Return what people call it."""
         return self.name or self.conn_id
 
+    def dataset(self) -> tuple[str, str]:
+        """Return namespace and name by which lineage knows it."""
+        return f"docflow://{self.conn_id}", self.title()
+
     def load(self, engine: Engine, table: str, reading: Reading) -> None:
         """Make a table of the engine out of the query's rows."""
         from airflow_provider_docflow.hooks.sql import SqlUnits

@@ -60,6 +60,10 @@ class SystemSource(Source):
         """Return what people call it."""
         return self.name or self.conn_id
 
+    def dataset(self) -> tuple[str, str]:
+        """Return namespace and name by which lineage knows it."""
+        return f"docflow://{self.conn_id}", self.document_type
+
     def load(self, engine: Engine, table: str, reading: Reading) -> None:
         """Make a table of the engine out of the system's documents.
 
