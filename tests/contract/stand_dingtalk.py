@@ -147,6 +147,7 @@ def _over(sandbox: Sandbox, site: Site) -> Stand:
         refused=replace(site, password=WRONG),
         actions={
             "comment": "submitted",
+            "attach": "submitted",
             "write_back": "submitted",
             "transfer": "submitted",
             "approve": "active",
@@ -154,6 +155,7 @@ def _over(sandbox: Sandbox, site: Site) -> Stand:
         endings={"withdraw": "cancelled", "reject": "closed"},
         arguments={
             "comment": {"text": "请尽快"},
+            "attach": {"file": {"name": "a.txt", "content": "YQ=="}},
             "write_back": {"links": [{"document_type": "purchase_order", "number": "PO-1", "system": "erp"}]},
             "transfer": {"user": "boss", "to_user": "deputy"},
             "approve": {"user": "deputy", "remark": "同意"},

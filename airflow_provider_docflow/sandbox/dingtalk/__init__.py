@@ -23,6 +23,8 @@ from airflow_provider_docflow.sandbox.dingtalk.forms_api import FormsApi
 from airflow_provider_docflow.sandbox.dingtalk.identity import Identity
 from airflow_provider_docflow.sandbox.dingtalk.instances import Instances
 from airflow_provider_docflow.sandbox.dingtalk.oapi import Oapi, OapiHandler
+from airflow_provider_docflow.sandbox.dingtalk.storage import Storage
+from airflow_provider_docflow.sandbox.dingtalk.talking import Talking
 from airflow_provider_docflow.sandbox.dingtalk.wire import OPEN, Call, Handler, endpoint
 from airflow_provider_docflow.sandbox.layer import WISH
 from airflow_provider_docflow.sandbox.parts import Parts, StandIn
@@ -30,6 +32,8 @@ from airflow_provider_docflow.sandbox.store import Store, loads
 
 READ, WRITE = "Workflow.Instance.Read", "Workflow.Instance.Write"
 FORM_READ, FORM_WRITE = "Workflow.Form.Read", "Workflow.Form.Write"
+ROBOT, TODO_READ, TODO_WRITE = "qyapi_robot_sendmsg", "Todo.Todo.Read", "Todo.Todo.Write"
+UPLOAD, FILE_WRITE = "Storage.UploadInfo.Read", "Storage.File.Write"
 
 
 def stand_in(parts: Parts) -> StandIn:
@@ -41,29 +45,35 @@ def stand_in(parts: Parts) -> StandIn:
     deciding.bind(instances)
     forms = FormsApi(parts.store, parts.clock, instances)
     oapi = Oapi(parts.store, parts.clock, identity)
-    new = _api_app(parts.store, identity, WorkflowApi(parts.store, identity, instances), forms, events)
+    talking = Talking(parts.store, parts.clock, oapi)
+    oapi.union_of = talking.union_of
+    storage = Storage(parts.store, parts.clock, forms, talking)
+    workflow = WorkflowApi(parts.store, identity, instances)
+    table = [*_workflow(workflow, forms, events), *_people(talking), *_storage(storage)]
+    new = _api_app(parts.store, identity, table)
     old = _oapi_app(parts.store, identity, oapi)
     return StandIn(
         "dingtalk",
         {
             "/dingtalk": new,
             "/dingtalk-oapi": old,
-            "/dingtalk-files": _files_app(forms),
+            "/dingtalk-files": _files_app(forms, storage),
         },
         {"api.dingtalk.com": new, "oapi.dingtalk.com": old},
-        control_routes(parts, identity, instances, deciding, events, oapi, forms),
+        control_routes(parts, identity, instances, deciding, events, oapi, forms, talking),
     )
 
 
-def _api_app(
-    store: Store, identity: Identity, workflow: WorkflowApi, forms: FormsApi, events: Events
-) -> Starlette:
+Calls = list[tuple[str, str, Handler, str]]
+
+
+def _workflow(workflow: WorkflowApi, forms: FormsApi, events: Events) -> Calls:
     def failed(call: Call) -> dict[str, Any]:
         begin, end = int(call.query.get("beginTime", 0)), int(call.query.get("endTime", 1 << 60))
         return {"failedList": events.failed(begin, end), "hasMore": False}
 
     at = "/v1.0/workflow"
-    table: list[tuple[str, str, Handler, str]] = [
+    return [
         ("POST", "/v1.0/oauth2/accessToken", workflow.access_token, OPEN),
         ("POST", "/v1.0/oauth2/{corp}/token", workflow.corp_token, OPEN),
         ("POST", f"{at}/processInstances", workflow.start, WRITE),
@@ -83,6 +93,27 @@ def _api_app(
         ("GET", "/v1.0/event/callbacks/failedResults", failed, ""),
     ]
 
+
+def _people(talking: Talking) -> Calls:
+    at = "/v1.0/todo/users/{union}/tasks"
+    return [
+        ("POST", "/v1.0/robot/oToMessages/batchSend", talking.oto, ROBOT),
+        ("POST", "/v1.0/robot/ding/send", talking.ding, ROBOT),
+        ("POST", at, talking.create_todo, TODO_WRITE),
+        ("GET", f"{at}/sources/{{source}}", talking.todo_of_source, TODO_READ),
+        ("PUT", f"{at}/{{task}}", talking.change_todo, TODO_WRITE),
+    ]
+
+
+def _storage(storage: Storage) -> Calls:
+    at = "/v1.0/storage/spaces/{space}/files"
+    return [
+        ("POST", f"{at}/uploadInfos/query", storage.place, UPLOAD),
+        ("POST", f"{at}/commit", storage.commit, FILE_WRITE),
+    ]
+
+
+def _api_app(store: Store, identity: Identity, table: Calls) -> Starlette:
     def nothing(call: Call) -> None:
         raise ApiError("InvalidAction.NotFound")
 
@@ -118,6 +149,7 @@ def _oapi_app(store: Store, identity: Identity, oapi: Oapi) -> Starlette:
         "/robot/send": oapi.robot_send,
         "/topapi/message/corpconversation/asyncsend_v2": oapi.notify,
         "/topapi/message/corpconversation/getsendresult": oapi.notify_result,
+        "/topapi/v2/user/get": oapi.user,
     }
 
     async def serve(request: Request) -> Response:
@@ -149,11 +181,12 @@ def _parsed(content: bytes) -> dict[str, Any]:
     return body
 
 
-def _files_app(forms: FormsApi) -> Starlette:
+def _files_app(forms: FormsApi, storage: Storage) -> Starlette:
     async def serve(request: Request) -> Response:
         content = forms.content(request.path_params["ticket"])
         if content is None:
             return Response(status_code=403)
         return Response(content, media_type="application/octet-stream")
 
-    return Starlette(routes=[Route("/{ticket}", serve)])
+    put = Route("/upload/{key}", storage.take, methods=["PUT"])
+    return Starlette(routes=[put, Route("/{ticket}", serve)])

@@ -14,7 +14,9 @@
 ``POST limits``             call limits, see :meth:`.identity.Identity.limit`
 ``POST tokens/expire``      ends all tokens; ``{"seconds": n}`` sets how long new ones live
 ``POST files``              a file in the approval space: ``{"name", "content": base64}``
-``GET messages``            what robots and work notifications have sent
+``GET messages``            what robots, DINGs and work notifications have sent
+``GET todos``               the to-dos with whose they are
+``PUT reach``               ``{"unreachable": [user], "slowed": [user]}``: whom robots do not reach
 ==========================  =====================================================================
 """
 
@@ -34,6 +36,7 @@ from airflow_provider_docflow.sandbox.dingtalk.forms_api import FormsApi
 from airflow_provider_docflow.sandbox.dingtalk.identity import CORP_ID, Identity
 from airflow_provider_docflow.sandbox.dingtalk.instances import Instances
 from airflow_provider_docflow.sandbox.dingtalk.oapi import Oapi
+from airflow_provider_docflow.sandbox.dingtalk.talking import Talking
 from airflow_provider_docflow.sandbox.parts import Parts
 from airflow_provider_docflow.sandbox.replies import body_of, reply
 
@@ -50,7 +53,9 @@ class Control:
         events: Events,
         oapi: Oapi,
         forms: FormsApi,
+        talking: Talking,
     ) -> None:
+        self._talking = talking
         self._parts, self._identity, self._instances = parts, identity, instances
         self._deciding, self._events, self._oapi, self._forms = deciding, events, oapi, forms
 
@@ -169,6 +174,15 @@ class Control:
         """Show what was sent."""
         return reply({"messages": self._oapi.messages(request.query_params.get("channel", ""))})
 
+    async def todos(self, request: Request) -> Response:
+        """Show the to-dos."""
+        return reply({"todos": self._talking.todos()})
+
+    async def reach(self, request: Request) -> Response:
+        """Say whom robots reach."""
+        body = await body_of(request)
+        return self._guarded(lambda: self._talking.treat(**body))
+
     def _guarded(self, work: Any) -> Response:
         try:
             with self._parts.store.write():
@@ -188,9 +202,10 @@ def control_routes(
     events: Events,
     oapi: Oapi,
     forms: FormsApi,
+    talking: Talking,
 ) -> list[Route]:
     """Return the routes of the control plane."""
-    control = Control(parts, identity, instances, deciding, events, oapi, forms)
+    control = Control(parts, identity, instances, deciding, events, oapi, forms, talking)
     return [
         Route("/templates", control.templates, methods=["GET", "POST"]),
         Route("/instances", control.instances, methods=["GET", "POST"]),
@@ -207,4 +222,6 @@ def control_routes(
         Route("/tokens/expire", control.expire, methods=["POST"]),
         Route("/files", control.files, methods=["POST"]),
         Route("/messages", control.messages),
+        Route("/todos", control.todos),
+        Route("/reach", control.reach, methods=["PUT"]),
     ]

@@ -42,6 +42,7 @@ class Oapi:
 
     def __init__(self, store: Store, clock: Clock, identity: Identity) -> None:
         self._store, self._clock, self._identity = store, clock, identity
+        self.union_of: Callable[[str], str] = lambda user: user
         store.create(SCHEMA)
 
     def register_robot(
@@ -55,7 +56,7 @@ class Oapi:
         self._store.execute("INSERT OR REPLACE INTO dingtalk_robot VALUES (?, ?)", (token, dumps(body)))
 
     def messages(self, channel: str = "") -> list[dict[str, Any]]:
-        """Return what was sent: ``robot`` or ``notification``."""
+        """Return what was sent: ``robot``, ``notification``, ``oto`` or ``ding``."""
         rows = self._store.all(
             "SELECT * FROM dingtalk_message WHERE ?1 IN ('', channel) ORDER BY id", (channel,)
         )
@@ -82,7 +83,7 @@ class Oapi:
         if kind not in _TYPES or not isinstance(body.get(kind), dict):
             raise OapiError(400101, "param error: msgtype")
         self._throttle(token, robot)
-        self._keep("robot", token, body, "sent")
+        self.keep("robot", token, body, "sent")
         return {}
 
     def _check_robot(self, robot: dict[str, Any], query: dict[str, str], body: dict[str, Any]) -> None:
@@ -143,7 +144,7 @@ class Oapi:
         staff = self._store.setting("dingtalk_users")
         if staff is not None and user not in staff:
             state = "invalid"
-        self._keep("notification", user, message, state)
+        self.keep("notification", user, message, state)
         return state
 
     def notify_result(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
@@ -168,7 +169,16 @@ class Oapi:
             }
         }
 
-    def _keep(self, channel: str, receiver: str, body: dict[str, Any], state: str) -> None:
+    def user(self, query: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
+        """Return a person (page "查询用户详情", topapi/v2/user/get)."""
+        self._identity.admit_oapi(query.get("access_token", ""), "/topapi/v2/user/get")
+        user, staff = str(body.get("userid") or ""), self._store.setting("dingtalk_users")
+        if not user or (staff is not None and user not in staff):
+            raise OapiError(60121, "找不到该用户")
+        return {"result": {"userid": user, "unionid": self.union_of(user), "name": user, "active": True}}
+
+    def keep(self, channel: str, receiver: str, body: dict[str, Any], state: str) -> None:
+        """Keep a message for those who look at what was sent."""
         self._store.execute(
             "INSERT INTO dingtalk_message (at, channel, receiver, digest, body, state)"
             " VALUES (?, ?, ?, ?, ?, ?)",

@@ -84,6 +84,8 @@ def _document(document_type: str) -> DocumentProfile:
         describe=describing.describer(document_type),
         page_size=1,
         approves=True,
+        axes=("lifecycle", "approval"),
+        attachments=("read", "write"),
     )
 
 

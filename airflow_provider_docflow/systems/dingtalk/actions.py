@@ -10,6 +10,8 @@ numbers are written back as a comment. Pages: "terminate-a-workflow-by-using-an-
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,7 +20,9 @@ from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.paging import one_by_one
 from airflow_provider_docflow.core.profile import Probe, Reading, Write, WriteItem, Written
 from airflow_provider_docflow.core.site import Site
-from airflow_provider_docflow.document import DocumentRef
+from airflow_provider_docflow.document import Attachment, DocumentRef
+from airflow_provider_docflow.systems.dingtalk import files
+from airflow_provider_docflow.systems.dingtalk.components import SCHEME, file_entries
 from airflow_provider_docflow.systems.dingtalk.reading import INSTANCES, fetch
 from airflow_provider_docflow.systems.dingtalk.states import Bundle, Raw
 from airflow_provider_docflow.systems.dingtalk.wire import about, api
@@ -195,15 +199,50 @@ def _numbers(item: WriteItem) -> str:
     return "; ".join(f"{kind}: {', '.join(numbers)}" for kind, numbers in told.items())
 
 
-def _say(site: Site, item: WriteItem, text: str) -> Exchange[Written]:
+def attach(site: Site, item: WriteItem) -> Exchange[Written]:
+    """Attach a file to an approval, by a comment that carries it.
+
+    Arguments: ``file`` with ``name`` and ``content`` (base64), or with the ``name`` and ``uri`` of one that
+    is in the approval space already; ``text`` and ``user`` as in :func:`comment`.
+    """
+    ref, user = _target(item), _person(site, item, "user", "acting_user_id")
+    given = item.arguments.get("file") or {}
+    with about(ref.number or ref.internal_id):
+        if str(given.get("uri") or "").startswith(SCHEME):
+            found = Attachment(name=str(given.get("name")), size=given.get("size"), uri=str(given["uri"]))
+        else:
+            found = yield from files.upload(site, user, str(given.get("name") or ""), _content(site, given))
+        text = str(item.arguments.get("text") or found.name)
+        written = yield from _say(site, item, text, attached=(found,))
+    return Written(ref=written.ref, detail={"uri": found.uri, "sha256": found.sha256})
+
+
+def _content(site: Site, given: Mapping[str, Any]) -> bytes:
+    try:
+        found = base64.b64decode(str(given.get("content") or ""), validate=True)
+    except binascii.Error:
+        found = b""
+    if not found or not given.get("name"):
+        raise exc.Misconfigured(
+            "there is no file to attach.",
+            system=site.conn_id,
+            field="file",
+            remedy='Give the argument file as {"name": "a.pdf", "content": BASE64}.',
+        )
+    return found
+
+
+def _say(site: Site, item: WriteItem, text: str, attached: Sequence[Attachment] = ()) -> Exchange[Written]:
     ref = _target(item)
     if not text:
         raise exc.Misconfigured("there is nothing to say.", system=site.conn_id, field="text")
-    body = {
+    body: dict[str, Any] = {
         "processInstanceId": ref.internal_id,
         "text": remark(item, text),
         "commentUserId": _person(site, item, "user", "acting_user_id"),
     }
+    if attached:
+        body["file"] = {"attachments": file_entries(attached)}
     with about(ref.number or ref.internal_id):
         yield from api(site, "POST", f"{INSTANCES}/comments", json=body, writes=True)
     return Written(ref=ref)
@@ -227,5 +266,6 @@ ACTIONS: Mapping[str, Write] = {
     "reject": _write(decide("refuse"), has_mark(*_EXECUTED, result="REFUSE")),
     "transfer": _write(transfer, has_mark("REDIRECT_TASK")),
     "comment": _write(comment, has_mark("ADD_REMARK")),
+    "attach": _write(attach, has_mark("ADD_REMARK")),
     "write_back": _write(write_back, has_mark("ADD_REMARK")),
 }

@@ -24,7 +24,7 @@ KINDS = frozenset((*PLAIN, *LISTS, *SEVERAL, "DDAttachment", "TableField"))
 """Controls that may be mapped. TextNote has no value; suites cannot be created by API."""
 
 _ID_IN_EXTRA = {"InnerContactField": "emplId", "DepartmentField": "id"}
-_SCHEME = "dingtalk://"
+SCHEME = "dingtalk://"
 
 
 def json_text(value: Any) -> str:
@@ -128,7 +128,7 @@ def files_of(text: str) -> list[dict[str, Any]]:
             {
                 "name": str(entry["fileName"]),
                 "size": int(size) if size.isdigit() else None,
-                "uri": f"{_SCHEME}{entry.get('spaceId', '')}/{entry['fileId']}",
+                "uri": f"{SCHEME}{entry.get('spaceId', '')}/{entry['fileId']}",
             }
         )
     return files
@@ -139,10 +139,18 @@ def files_text(attachments: Sequence[Any]) -> str:
 
     :raises ValueError: a file is not in DingTalk's approval space yet.
     """
+    return json_text(file_entries(attachments)) if attachments else ""
+
+
+def file_entries(attachments: Sequence[Any]) -> list[dict[str, str]]:
+    """Return files as forms and comments name them.
+
+    :raises ValueError: a file is not in DingTalk's approval space yet.
+    """
     entries = []
     for item in attachments:
-        space, _, file_id = item.uri.removeprefix(_SCHEME).partition("/")
-        if not item.uri.startswith(_SCHEME) or not file_id:
+        space, _, file_id = item.uri.removeprefix(SCHEME).partition("/")
+        if not item.uri.startswith(SCHEME) or not file_id:
             raise ValueError(f"{item.name} is not in DingTalk's approval space")
         entries.append(
             {
@@ -153,4 +161,4 @@ def files_text(attachments: Sequence[Any]) -> str:
                 "fileId": file_id,
             }
         )
-    return json_text(entries) if entries else ""
+    return entries

@@ -36,6 +36,7 @@ ERRORS = (
         code=(
             *("90002", "90006", "90014", "90018", "90019", ROBOT_TOO_FAST),
             *("autoflowLikeTriggerRateLimited", "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi"),
+            "todo.taskCreate.flowControlError",
         ),
     ),
     ErrorRule(
