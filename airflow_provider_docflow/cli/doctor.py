@@ -34,10 +34,12 @@ def _deployment(args: Namespace) -> Iterator[Finding]:
     from airflow_provider_docflow.cli.doctor_airflow import airflow_findings
     from airflow_provider_docflow.cli.doctor_connections import brief_findings
     from airflow_provider_docflow.cli.doctor_ledger import ledger_findings
+    from airflow_provider_docflow.cli.doctor_webhooks import deployment_findings
 
     yield from airflow_findings()
     yield from ledger_findings(args.ledger_conn_id)
     yield from brief_findings(args.ledger_conn_id)
+    yield from deployment_findings(args.ledger_conn_id)
 
 
 def _connection(args: Namespace) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_docflow.cli.doctor_connections import same_instance
 from airflow_provider_docflow.cli.doctor_findings import Finding, fail, ok, tried, warn
 from airflow_provider_docflow.cli.doctor_permissions import permission_findings
+from airflow_provider_docflow.cli.doctor_webhooks import site_findings
 from airflow_provider_docflow.cli.reaching import looked_at
 from airflow_provider_docflow.locale import text
 
@@ -55,6 +56,7 @@ def _findings(conn_id: str, ledger_conn_id: str) -> Iterator[Finding]:
             "login and instance", lambda: same_instance("login and instance", system, ledger_conn_id)
         )
         yield from tried("time zone", lambda: _zone(site))
+        yield from tried("webhook", lambda: site_findings(site, ledger_conn_id))
         if not _in(system):
             return
         _listen(system, dates)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+import sys
 from argparse import Namespace
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.cli.common import ledger_from, show_json, show_table, told
 from airflow_provider_docflow.ledger.inbox import InboxEvent
+from airflow_provider_docflow.webhooks.settings import PREFIX
 
 
 def serve(args: Namespace) -> None:
@@ -15,17 +18,17 @@ def serve(args: Namespace) -> None:
     from airflow_provider_docflow.webhooks.serving import server
     from airflow_provider_docflow.webhooks.settings import settings
 
-    # Only this much is quiet: what the server says later is for the log.
-    _ready(args)
-    server(Receiver(settings(args.ledger_conn_id)), args.host, int(args.port)).run()
+    _check(args)
+    with _bound(args) as taken:
+        args.port = taken.getsockname()[1]
+        _tell(args)
+        # Here nothing is quiet as in other commands: what the server says is for the log.
+        server(Receiver(settings(args.ledger_conn_id))).run(sockets=[taken])
 
 
 @told
-def _ready(args: Namespace) -> None:
-    from airflow_provider_docflow.webhooks.app import PREFIX
-    from airflow_provider_docflow.webhooks.settings import settings
-
-    conn_ids = sorted(settings(args.ledger_conn_id).conn_ids)
+def _check(args: Namespace) -> None:
+    conn_ids = _conn_ids(args)
     if not conn_ids:
         raise exc.Misconfigured(
             "no connection may send events.",
@@ -33,16 +36,36 @@ def _ready(args: Namespace) -> None:
             remedy="Name them in [docflow] webhook_connections, comma separated.",
         )
     ledger_from(args)
-    wrong = {conn_id: problem for conn_id in conn_ids if (problem := problem_of(conn_id))}
-    for conn_id in conn_ids:
-        note = f"  NOT TAKEN: {wrong[conn_id]}" if conn_id in wrong else ""
-        print(f"http://{args.host}:{args.port}{PREFIX}/{conn_id}{note}", flush=True)
-    if len(wrong) == len(conn_ids):
-        raise exc.Misconfigured("no event could be taken.", remedy="Correct what is told of the connections.")
+    problems = [problem_of(conn_id) for conn_id in conn_ids]
+    if all(problems):
+        raise exc.Misconfigured(f"no event could be taken: {problems[0]}", field="webhook_connections")
 
 
-def problem_of(conn_id: str) -> str:
-    """Return why events of a connection cannot be taken; empty if they can."""
+def _bound(args: Namespace) -> socket.socket:
+    family = socket.AF_INET6 if ":" in args.host else socket.AF_INET
+    try:
+        return socket.create_server((args.host, int(args.port)), family=family)
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"airflow docflow: {args.host} port {args.port} cannot be taken: {error}") from None
+
+
+@told
+def _tell(args: Namespace) -> None:
+    host = f"[{args.host}]" if ":" in args.host else args.host
+    for conn_id in _conn_ids(args):
+        problem = problem_of(conn_id)
+        print(f"http://{host}:{args.port}{PREFIX}/{conn_id}" + (f"  NOT TAKEN: {problem}" if problem else ""))
+    sys.stdout.flush()
+
+
+def _conn_ids(args: Namespace) -> list[str]:
+    from airflow_provider_docflow.webhooks.settings import settings
+
+    return sorted(settings(args.ledger_conn_id).conn_ids)
+
+
+def problem_of(conn_id: str) -> Exception | None:
+    """Return why events of a connection cannot be taken; None if they can."""
     from airflow.sdk.exceptions import AirflowNotFoundException
 
     from airflow_provider_docflow.hooks.connections import site_of
@@ -52,8 +75,8 @@ def problem_of(conn_id: str) -> str:
     try:
         hook_of(site_of(DocflowHook.get_connection(conn_id)))
     except (exc.DocflowError, AirflowNotFoundException) as error:
-        return str(error)
-    return ""
+        return error
+    return None
 
 
 @told

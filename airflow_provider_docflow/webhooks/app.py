@@ -14,8 +14,8 @@ from starlette.routing import Mount, Route
 from airflow_provider_docflow.core.webhooks import Answer, Delivery
 from airflow_provider_docflow.webhooks.rates import Rates
 from airflow_provider_docflow.webhooks.receiver import REFUSED, UNAVAILABLE, Receiver
+from airflow_provider_docflow.webhooks.settings import PREFIX
 
-PREFIX = "/webhooks"
 LARGEST_BODY = 256 * 1024
 BODY_SECONDS = 10.0
 """How long a sender may take to send its body."""

@@ -7,20 +7,17 @@ import uvicorn
 from airflow_provider_docflow.webhooks.app import create_app
 from airflow_provider_docflow.webhooks.receiver import Receiver
 
-HOST, PORT = "127.0.0.1", 18095
 MOST_CONNECTIONS = 256
 
 
-def server(receiver: Receiver, host: str = HOST, port: int = PORT) -> uvicorn.Server:
-    """Return a server that is not started; its log names no address that was called.
+def server(receiver: Receiver) -> uvicorn.Server:
+    """Return a server to be run on a socket; its log names no address that was called.
 
     What a reverse proxy says of the peer is not believed: anybody could say it.
     """
     return uvicorn.Server(
         uvicorn.Config(
             create_app(receiver),
-            host=host,
-            port=port,
             interface="asgi3",
             lifespan="off",
             ws="none",

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from airflow_provider_docflow.exceptions import Misconfigured
 from airflow_provider_docflow.hooks.ledger import DEFAULT_CONN_ID
 
+PREFIX = "/webhooks"
+"""Where the addresses begin; the name of the connection follows."""
+
 RATE = 50.0
 """Deliveries per second; several times of it may come at once."""
 

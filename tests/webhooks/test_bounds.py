@@ -33,7 +33,7 @@ HANGS = 30
 @pytest.fixture
 def port(receiver: Receiver) -> Iterator[int]:
     """The addresses behind a real server."""
-    running = server(receiver, port=0)
+    running = server(receiver)
     taken = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=running.run, args=([taken],))
     thread.start()
