@@ -216,6 +216,10 @@ class SystemProfile:
     documents: Mapping[str, DocumentProfile]
     instance: Callable[[Site], Exchange[str]]
     login: Callable[[Site], Exchange[Token]] | None = None
+    login_by: tuple[str, ...] = ()
+    """Settings that tell one login from another, besides the address, the database and the user."""
+    login_limits: tuple[Limit, ...] = ()
+    """How often a login may be asked for, apart from the limits of all calls."""
     sign: Callable[[httpx2.Request, str | None, Site], httpx2.Request] | None = None
     token_refused: Callable[[httpx2.Response, Any], bool] = lambda reply, body: reply.status_code == 401
     error: Callable[[httpx2.Response, Any], RemoteError | None] | None = None

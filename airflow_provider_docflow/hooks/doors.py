@@ -30,7 +30,7 @@ from airflow_provider_docflow.core.exchange import (
 )
 from airflow_provider_docflow.core.profile import Token
 from airflow_provider_docflow.core.site import Site
-from airflow_provider_docflow.hooks.gates import Gate, Passage
+from airflow_provider_docflow.hooks.gates import Gate, Passage, for_login
 from airflow_provider_docflow.hooks.tokens import LOGIN_SECONDS, LocalTokens, Tokens, login_key
 
 # At INFO the client logs every URL with its query, where some vendors want tokens.
@@ -125,7 +125,7 @@ class Door:
         assert self.site.profile.login is not None
         # Within its right to log in, or not at all: another process may have it afterwards.
         login = no_later_than(self.site.profile.login(self.site), time.monotonic() + LOGIN_SECONDS / 2)
-        return drive(login, self.perform)
+        return drive(login, for_login(self.perform))
 
     def _send(self, request: httpx2.Request) -> httpx2.Response:
         passage = self._passed(request)

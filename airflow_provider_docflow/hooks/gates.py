@@ -8,7 +8,7 @@ take every request and every SQL unit through all gates, in order: logins, probe
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import httpx2
@@ -20,6 +20,8 @@ from airflow_provider_docflow.exceptions import DocflowError
 log = logging.getLogger(__name__)
 
 GatedStep = httpx2.Request | SqlUnit
+LOGIN = "docflow_login"
+"""Extension of a request that asks for a login's token."""
 
 
 class Gate(Protocol):
@@ -105,6 +107,49 @@ class Passage:
                 log.warning("A gate could not learn how a request ended: %s", problem)
 
 
+def for_login(perform: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return ``perform`` for the steps of a login, whose requests gates can then tell from others."""
+
+    def marked(step: Any) -> Any:
+        if isinstance(step, httpx2.Request):
+            step.extensions = {**step.extensions, LOGIN: True}
+        return perform(step)
+
+    return marked
+
+
+class LoginGate:
+    """A gate that only logins have to pass."""
+
+    def __init__(self, inner: Gate) -> None:
+        self._inner = inner
+
+    def before(self, step: GatedStep) -> float:
+        """Have a login wait as the inner gate does."""
+        return self._inner.before(step) if _is_login(step) else 0.0
+
+    def quick_before(self, step: GatedStep) -> float | None:
+        """Let everything but a login through."""
+        return None if _is_login(step) else 0.0
+
+    def after(self, step: GatedStep, reply: httpx2.Response | None, error: Exception | None) -> None:
+        """Tell the inner gate how a login ended."""
+        if _is_login(step):
+            self._inner.after(step, reply, error)
+
+    def quick_after(self, step: GatedStep, reply: httpx2.Response) -> bool:
+        """Tell whether there is nothing to learn."""
+        return not _is_login(step)
+
+    def close(self) -> None:
+        """Close the inner gate."""
+        close_all((self._inner,))
+
+
+def _is_login(step: GatedStep) -> bool:
+    return isinstance(step, httpx2.Request) and bool(step.extensions.get(LOGIN))
+
+
 def gates_for(ledger: Any, site: Site) -> tuple[Gate, ...]:
     """Return the gates of a site: its shared limits first; none without a ledger."""
     from airflow_provider_docflow.hooks.budgets import BudgetGate, address_of
@@ -114,7 +159,10 @@ def gates_for(ledger: Any, site: Site) -> tuple[Gate, ...]:
         return ()
     if site.instance:
         ledger.budgets.join(address_of(site), site.instance)
-    return (BudgetGate(ledger, site), HealthGate(ledger, site))
+    gates: list[Gate] = [BudgetGate(ledger, site)]
+    if site.profile.login_limits:
+        gates.append(LoginGate(BudgetGate(ledger, site, limits=site.profile.login_limits)))
+    return (*gates, HealthGate(ledger, site))
 
 
 def check_ready(gates: Sequence[Gate]) -> None:

@@ -46,7 +46,8 @@ class LocalTokens:
 
 def login_key(site: Site) -> str:
     """Name of a login: the same for every connection that signs in as the same user of the same system."""
-    return "\x1f".join((site.profile.name, site.base_url, site.database, site.username))
+    named = (str(site.setting(name, "") or "") for name in site.profile.login_by)
+    return "\x1f".join((site.profile.name, site.base_url, site.database, site.username, *named))
 
 
 class LedgerTokens:
