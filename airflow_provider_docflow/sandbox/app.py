@@ -29,7 +29,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from airflow_provider_docflow.exceptions import DocflowError
-from airflow_provider_docflow.sandbox import cosmic, dingtalk, rest, wecom
+from airflow_provider_docflow.sandbox import cosmic, dingtalk, kingdee, rest, wecom
 from airflow_provider_docflow.sandbox.clock import Clock, Jobs
 from airflow_provider_docflow.sandbox.faults import FaultBook, rule_from
 from airflow_provider_docflow.sandbox.finance import create_finance
@@ -41,7 +41,13 @@ from airflow_provider_docflow.sandbox.replies import body_of, reply
 from airflow_provider_docflow.sandbox.store import Store
 
 CONTROL = "/_sandbox"
-STAND_INS: tuple[Callable[[Parts], StandIn], ...] = (dingtalk.stand_in, rest.stand_in, cosmic.stand_in, wecom.stand_in)
+STAND_INS: tuple[Callable[[Parts], StandIn], ...] = (
+    dingtalk.stand_in,
+    rest.stand_in,
+    cosmic.stand_in,
+    wecom.stand_in,
+    kingdee.stand_in,
+)
 
 
 class SandboxApp:
