@@ -29,7 +29,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from airflow_provider_docflow.exceptions import DocflowError
-from airflow_provider_docflow.sandbox import cosmic, dingtalk, kingdee, rest, wecom
+from airflow_provider_docflow.sandbox import cosmic, dingtalk, feishu, kingdee, rest, wecom
 from airflow_provider_docflow.sandbox.clock import Clock, Jobs
 from airflow_provider_docflow.sandbox.faults import FaultBook, rule_from
 from airflow_provider_docflow.sandbox.finance import create_finance
@@ -46,6 +46,7 @@ STAND_INS: tuple[Callable[[Parts], StandIn], ...] = (
     rest.stand_in,
     cosmic.stand_in,
     wecom.stand_in,
+    feishu.stand_in,
     kingdee.stand_in,
 )
 

@@ -189,10 +189,13 @@ def test_changes_miss_nothing(stand: Stand, run: Run) -> None:
     stand.settle()
     _, cursor = follow(stand, run, "")
     _, refs = created(stand, run, 3)
+    edits = () if "edits in the change feed" in stand.lacks else (old,)
     stand.edit(old)
     stand.settle()
     seen, cursor = follow(stand, run, cursor)
-    assert {ref.internal_id for ref in (old, *refs)} <= documents(stand, run, seen)
+    assert {ref.internal_id for ref in (*edits, *refs)} <= documents(stand, run, seen)
+    if not edits:
+        return
     stand.edit(refs[1])
     stand.settle()
     seen, _ = follow(stand, run, cursor)

@@ -1,0 +1,133 @@
+"""
+Reading approvals by their number, one request each.
+
+Pages 91983 (``oa/getapprovaldetail``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.calls import dig
+from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.profile import Reading
+from airflow_provider_docflow.core.site import Site
+from airflow_provider_docflow.document import Document, DocumentRef, DocumentType, material_hash
+from airflow_provider_docflow.systems.wecom import filling, states
+from airflow_provider_docflow.systems.wecom.errors import PARAMETER
+from airflow_provider_docflow.systems.wecom.forms import Form, form_of
+from airflow_provider_docflow.systems.wecom.states import Info
+from airflow_provider_docflow.systems.wecom.wire import about, api, now
+
+DETAIL = "oa/getapprovaldetail"
+
+
+def get(site: Site, sp_no: str) -> Exchange[Info]:
+    """Return one approval as WeCom shows it.
+
+    :raises NotFound: there is none of that number.
+    """
+    try:
+        answer = yield from api(site, DETAIL, {"sp_no": sp_no})
+    except exc.Rejected as error:
+        if error.code not in _not_found(site):
+            raise
+        raise exc.NotFound(
+            error.message,
+            system=site.conn_id,
+            code=error.code,
+            http_status=error.http_status,
+            document=sp_no,
+            remedy="Check the number, and that the form's template is within the application's range.",
+        ) from error
+    info = dig(answer, "info")
+    if not isinstance(info, dict) or info.get("sp_status") is None:
+        raise exc.TransientError("WeCom shows an approval without a status.", system=site.conn_id)
+    return info
+
+
+def _not_found(site: Site) -> list[str]:
+    return [code.strip() for code in str(site.setting("not_found_codes", PARAMETER)).split(",")]
+
+
+def reading_of(site: Site, form: Form, info: Info) -> Reading:
+    """Return what the document is and where it stands.
+
+    A form whose values make no document still has a state: ``document`` is None, ``problem`` says why.
+
+    :raises NotFound: it is a form of another template.
+    """
+    sp_no = str(info.get("sp_no") or "")
+    if (template := str(info.get("template_id") or form.template_id)) != form.template_id:
+        raise exc.NotFound(
+            f"it is a form of the template {template}, not of {form.template_id}.",
+            system=site.conn_id,
+            document=sp_no,
+            field="forms",
+            remedy="Read it as the type whose form has that template.",
+        )
+    number = filling.number_in(form, info, site.time_zone)
+    ref = DocumentRef(
+        instance=site.known_instance,
+        company_code="",
+        document_type=DocumentType(form.document_type),
+        internal_id=sp_no,
+        number=number,
+    )
+    told = Reading(
+        ref=ref,
+        state=states.state(info, now()),
+        history=states.history(info),
+        raw=info,
+        changed_at=states.changed_at(info),
+    )
+    try:
+        document = _totalled(filling.to_document(form, info, site.known_instance, site.time_zone))
+    except exc.InvalidDocument as error:
+        error.document, error.system = error.document or number or sp_no, site.conn_id
+        return replace(told, problem=error)
+    return _with_document(told, document)
+
+
+def _totalled(document: Document) -> Document:
+    """Fill in totals. A contradiction is refused where the document is used: its state must stay readable.
+
+    :raises InvalidDocument: nobody could even say what its content is.
+    """
+    try:
+        return document.totalled()
+    except exc.InvalidDocument:
+        material_hash(document)
+        return document
+
+
+def _with_document(reading: Reading, document: Document) -> Reading:
+    party = document.seller_supplier_party or document.buyer_customer_party
+    return replace(
+        reading,
+        document=document,
+        company_code=document.company_code,
+        party=party.id if party else "",
+        currency=document.document_currency_code,
+        total=document.payable_amount,
+    )
+
+
+def read_one(site: Site, ref: DocumentRef) -> Exchange[Reading]:
+    """Read one document."""
+    form = form_of(site, ref.document_type)
+    with about(site, ref.number or ref.internal_id):
+        return reading_of(site, form, (yield from get(site, ref.internal_id)))
+
+
+def read(site: Site, refs: Sequence[DocumentRef]) -> Exchange[list[Reading | exc.DocflowError]]:
+    """Read documents, one request each; a failure is its document's entry."""
+    found: list[Reading | exc.DocflowError] = []
+    for ref in refs:
+        try:
+            found.append((yield from read_one(site, ref)))
+        except exc.DocflowError as error:
+            found.append(error)
+    return found
