@@ -166,14 +166,16 @@ def _form(name: str, given: Mapping[str, Any]) -> Form:
 
 
 def _kind(name: str, entry: Mapping[str, Any]) -> RestDocument:
+    heads = tuple(_field(name, *pair) for pair in entry["fields"].items())
+    cells = tuple(_field(name, *pair) for pair in entry.get("line_fields", {}).items())
     try:
         return RestDocument(
             read=Call(method="POST", path=""),
             id_at="id",
             number_at="billno",
-            fields=tuple(_field(name, *pair) for pair in entry["fields"].items()),
+            fields=heads,
             lines_at=str(entry.get("lines") or ""),
-            line_fields=tuple(_field(name, *pair) for pair in entry.get("line_fields", {}).items()),
+            line_fields=cells,
             fixed=dict(entry.get("constants") or {}),
             mark=MarkAt(native="billno", length=NUMBER_ROOM),
             states=STATES,
