@@ -22,8 +22,10 @@ from airflow_provider_docflow.document import (
     document_from_json,
     material_hash,
 )
+from airflow_provider_docflow.ledger.base import ref_key
 from airflow_provider_docflow.ledger.documents import DocumentEntry
 from airflow_provider_docflow.ledger.links import LineCapacity
+from airflow_provider_docflow.ledger.revocations import FALLEN, UNAPPROVED
 
 WHOLE = "*"
 DEEPEST = 12
@@ -37,6 +39,7 @@ class Coverage:
 
     def __init__(self, ledger: Any, *, records: bool = True) -> None:
         self.ledger, self.records = ledger, records
+        self._held: dict[str, int] | None = None
 
     def require(self, reading: Reading) -> None:
         """Refuse what no valid decision covers.
@@ -48,11 +51,25 @@ class Coverage:
         if document is None:
             problem = reading.problem
             raise problem or _refusal(reading.ref, "its content could not be read.", "approval.unreadable")
-        self._require(reading.ref, material_hash(document), document, depth=0)
+        word = str(reading.state.approval)
+        try:
+            self._require(reading.ref, material_hash(document), document, word, depth=0)
+        except exc.NotApproved:
+            self.refused(reading)
+            raise
 
-    def _require(self, ref: DocumentRef, seen: str, document: Document | None, *, depth: int) -> None:
+    def refused(self, reading: Reading) -> None:
+        """Keep the state of a document that was refused: what was made of it before has to hear of it."""
+        if self.records and str(reading.state.approval) in FALLEN:
+            self.remember([reading])
+
+    def _require(
+        self, ref: DocumentRef, seen: str, document: Document | None, word: str, *, depth: int
+    ) -> None:
+        self._refuse_held(ref)
         decision = self.ledger.decisions.valid_for(ref, seen)
         if decision is not None:
+            _refuse_fallen(ref, decision, word)
             Independence(self.ledger).require(ref, decision)
             return
         decided = self._latest(ref)
@@ -69,7 +86,24 @@ class Coverage:
         self._unchanged(ref, seen, document, origin)
         for parent in self._parents(ref):
             latest = self._latest(parent)
-            self._require(parent, latest.material_hash if latest else "", None, depth=depth + 1)
+            entry = self.ledger.documents.get(parent)
+            word = str(entry.state.get("approval", "")) if entry else ""
+            self._require(parent, latest.material_hash if latest else "", None, word, depth=depth + 1)
+
+    def _refuse_held(self, ref: DocumentRef) -> None:
+        """Refuse a document that was made of one whose approval was taken back."""
+        if self._held is None:
+            self._held = self.ledger.revocations.held()
+        number = self._held.get(ref_key(ref))
+        if number is not None:
+            error = _refusal(
+                ref,
+                "what it was made of is no longer approved.",
+                UNAPPROVED,
+                remedy="Have that approved again; or close the incident, if this one may go on.",
+            )
+            error.incident = number
+            raise error
 
     def _latest(self, ref: DocumentRef) -> Any:
         """Return the last final decision on a document, or None."""
@@ -164,6 +198,13 @@ def entry_of(reading: Reading) -> DocumentEntry:
         issue_date=document.issue_date if document else None,
         state=reading.state.to_json(),
     )
+
+
+def _refuse_fallen(ref: DocumentRef, decision: Any, word: str) -> None:
+    """Refuse a document whose own system no longer says what was decided there."""
+    own = (decision.approval_system, decision.approval_instance_id) == (ref.instance, ref.internal_id)
+    if own and word in FALLEN:
+        raise _refusal(ref, f"its approval is {word} now.", "approval.refused")
 
 
 def _refusal(

@@ -44,12 +44,13 @@ class Recorder:
         if not decided:
             return
         with self.ledger.transaction() as tx:
-            self.ledger.documents.upsert([entry_of(one.reading) for one in decided], tx=tx)
             readable = [one for one in decided if one.reading.document is not None]
             kept = self.ledger.snapshots.put([_snapshot(one.reading) for one in readable], tx=tx)
             numbers = {id(one): number for one, number in zip(readable, kept, strict=True)}
             rows = [row for one in decided for row in _rows(one, numbers.get(id(one)))]
             self.ledger.decisions.append_many(rows, tx=tx)
+            # After the decisions: what the index notices by itself is recorded there only if they lack it.
+            self.ledger.documents.upsert([entry_of(one.reading) for one in decided], tx=tx)
 
 
 def _snapshot(reading: Reading) -> NewSnapshot:

@@ -177,6 +177,8 @@ class Creator:
         self, handle: Handle, reading: Reading | exc.DocflowError, error: exc.DocflowError
     ) -> Outcome:
         """Account for a source that came to nothing; what only a person can put right is an incident."""
+        if isinstance(reading, Reading):
+            self.coverage.refused(reading)
         if isinstance(error, exc.PermanentError) and error.incident is None:
             ref = handle.ref
             error.incident = Troubles(self.ledger, self.target.site).source_refused(ref, error, self.actor)

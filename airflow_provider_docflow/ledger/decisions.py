@@ -152,6 +152,15 @@ class Decisions(Store):
         """
         return self.valid_for_many([(ref, material_hash)], tx=tx)[0]
 
+    def standing(self, ref: DocumentRef, *, tx: Connection | None = None) -> Decision | None:
+        """Return the approval of a document that nothing has taken back, of whatever content it is."""
+
+        def work(connection: Connection) -> Decision | None:
+            row = _valid(_rows(connection, [ref_key(ref)]))
+            return self._decision(row) if row else None
+
+        return self._db.read(work, tx)
+
     def valid_for_many(
         self, wanted: Sequence[tuple[DocumentRef, str]], *, tx: Connection | None = None
     ) -> list[Decision | None]:

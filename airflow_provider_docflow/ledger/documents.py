@@ -16,6 +16,7 @@ from airflow_provider_docflow.ledger.base import Row, Store, insert_missing, ref
 from airflow_provider_docflow.ledger.database import chunks
 from airflow_provider_docflow.ledger.keys import digest_of
 from airflow_provider_docflow.ledger.models.memory import document, touch
+from airflow_provider_docflow.ledger.revocations import Turn
 from airflow_provider_docflow.ledger.search import AXES, Search, Sort, TouchedBy, folded, matching, page_of
 
 __all__ = ["DocumentEntry", "Documents", "Found", "Page", "Search", "Touch", "TouchedBy", "to_ref"]
@@ -102,9 +103,12 @@ class Documents(Store):
             query = select(document).where(document.c.ref_key.in_(some)).order_by(document.c.ref_key)
             found = connection.execute(query.with_for_update()).mappings()
             rows.update({row["ref_key"]: dict(row) for row in found})
+        before = dict(rows)
         for key, entry in keyed:
             rows[key] = _merged(rows[key], entry, now)
         upsert(connection, document, [rows[key] for key in keys], _CHANGING)
+        turns = (Turn.between(to_ref(rows[key]), before[key], rows[key]) for key in keys)
+        self.ledger.revocations.noticed([turn for turn in turns if turn], tx=connection)
 
     def ensure(self, refs: Sequence[DocumentRef], *, tx: Connection | None = None) -> None:
         """Make sure that these documents are in the index; changes nothing of those that are."""

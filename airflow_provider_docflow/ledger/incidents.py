@@ -190,6 +190,22 @@ class Incidents(IncidentsFinding):
         which = and_(*(incident.c[name] == value for name, value in named.items() if value))
         return self._db.write(lambda connection: self._close(connection, which, actor, reason), tx)
 
+    def close_groups(
+        self, group_keys: Sequence[str], *, actor: str, reason: str, tx: Connection | None = None
+    ) -> int:
+        """Close everything that has one of these root causes.
+
+        :returns: how many were closed.
+        """
+
+        def work(connection: Connection) -> int:
+            some = chunks(sorted(set(group_keys)))
+            return sum(
+                self._close(connection, incident.c.group_key.in_(keys), actor, reason) for keys in some
+            )
+
+        return self._db.write(work, tx)
+
     def _close(self, connection: Connection, which: Any, actor: str, reason: str) -> int:
         now = self._now()
         query = select(incident.c.id).where(which, incident.c.status == "open").order_by(incident.c.id)

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
 
-How = Literal["written", "approved", "same again", "readable", "fits", "answers", "command", "person"]
+How = Literal[
+    "written", "approved", "same again", "stands again", "readable", "fits", "answers", "command", "person"
+]
 
 _CODES: Mapping[How, tuple[str, ...]] = MappingProxyType(
     {
@@ -34,6 +36,7 @@ _CODES: Mapping[How, tuple[str, ...]] = MappingProxyType(
             "target.unknown",
             "target.undone",
         ),
+        "stands again": ("source.unapproved",),
         "readable": ("state.unknown_word", "document.unreadable"),
         "fits": ("override.stale",),
         "answers": ("system_down", "instance_changed", "quota", "waiting.refused"),

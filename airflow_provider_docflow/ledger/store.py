@@ -38,6 +38,7 @@ from airflow_provider_docflow.ledger.parking import Parking
 from airflow_provider_docflow.ledger.persons import People
 from airflow_provider_docflow.ledger.reconciliations import Reconciliations
 from airflow_provider_docflow.ledger.retention import Retention
+from airflow_provider_docflow.ledger.revocations import Revocations
 from airflow_provider_docflow.ledger.shadows import Shadows
 from airflow_provider_docflow.ledger.sightings import Sightings
 from airflow_provider_docflow.ledger.snapshots import Snapshots
@@ -77,6 +78,7 @@ class Ledger:
         self.incidents, self.instances, self.intents = Incidents(self), Instances(self), Intents(self)
         self.links, self.snapshots, self.tokens = Links(self), Snapshots(self), Tokens(self)
         self.shadows, self.retention = Shadows(self), Retention(self)
+        self.revocations = Revocations(self)
         self.breaks, self.matchings = Breaks(self), Matchings(self)
         self.reconciliations = Reconciliations(self)
         self.desk, self.overrides = Desk(self), Overrides(self)

@@ -13,6 +13,7 @@ _ENDS: dict[How, str] = {
     "written": "the document is read and written",
     "approved": "a valid decision covers what is written",
     "same again": "source and written document say the same again, both alive",
+    "stands again": "the document that it was made of is approved again",
     "readable": "the document can be read and judged",
     "fits": "the override fits what the system shows, or is withdrawn",
     "answers": "the system answers, as the instance it was, and calls pass",
