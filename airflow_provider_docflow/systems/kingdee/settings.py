@@ -1,0 +1,119 @@
+"""The fields of a connection to Kingdee, each with its default; what nobody could confirm is called so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow_provider_docflow.core.profile import Limit
+from airflow_provider_docflow.systems.kingdee.values import DEFAULT_CURRENCIES
+from airflow_provider_docflow.systems.kingdee.workflow import DEFAULT_WORDS
+
+_UNVERIFIED = " UNVERIFIED: no published figure or word; compare with the tenant."
+
+
+def _text(label: str, description: str = "", **schema: Any) -> dict[str, Any]:
+    return {"label": label, "description": description, "schema": {"type": ["string", "null"], **schema}}
+
+
+def _number(label: str, description: str, **schema: Any) -> dict[str, Any]:
+    return {"label": label, "description": description, "schema": {"type": ["integer", "null"], **schema}}
+
+
+def _flag(label: str, description: str, default: bool) -> dict[str, Any]:
+    return {"label": label, "description": description, "schema": {"type": "boolean", "default": default}}
+
+
+_NAMED: Sequence[tuple[str, dict[str, Any]]] = (
+    ("acct_id", _text("Data centre id", "The id of the data centre (账套); every call names it.")),
+    ("app_id", _text("Application id", "Of the third-party login, with the part after the underscore.")),
+    ("app_secret", _text("Application secret", "Of the third-party login.", format="password")),
+    (
+        "auth",
+        _text(
+            "Login",
+            "signed (no login; needs application id and secret), password, app_secret or sign. Empty: signed"
+            " where an application is given, else password.",
+        ),
+    ),
+    ("org_num", _text("Organisation", "Number of the organisation to act in; 0 leaves it to the user.")),
+    ("lcid", _number("Language", "2052 is Chinese, 1033 English.", default=2052)),
+    ("forms", _text("Forms", "JSON: document type → changes of its form, fields and entries.")),
+    (
+        "currencies",
+        _text(
+            "Currencies", "JSON: ISO code → number of the currency." + _UNVERIFIED, default=DEFAULT_CURRENCIES
+        ),
+    ),
+    (
+        "numbering",
+        _text(
+            "Document numbers",
+            "own: docflow's mark is the number, which the form's numbering rule must allow. kingdee: it"
+            " numbers by itself, and forms name a mark_field.",
+            default="own",
+        ),
+    ),
+    ("number_prefix", _text("Number prefix", "Stands before the mark in numbers of docflow's.")),
+    (
+        "save_as",
+        _text("Save as", "save, or draft (kept without a number and without checks).", default="save"),
+    ),
+    (
+        "batch_size",
+        _number("Documents per save", "At most so many in one call." + _UNVERIFIED, default=20, minimum=1),
+    ),
+    (
+        "batch_threads",
+        _number("Threads of a batch", "BatchCount, 1 to 10.", default=1, minimum=1, maximum=10),
+    ),
+    ("batch_async", _flag("Save batches in the background", "The server is asked every second.", False)),
+    ("price_decimals", _number("Decimals of a price", "That the tenant keeps." + _UNVERIFIED, default=6)),
+    (
+        "query_limit",
+        _number("Rows of a query", "2000, or WebAPIMaxQueryLimit of newer servers.", default=2000, minimum=1),
+    ),
+    (
+        "operation_method",
+        _text(
+            "Method of operations",
+            "ExcuteOperation as the vendor's client spells it; some servers want ExecuteOperation."
+            + _UNVERIFIED,
+            default="ExcuteOperation",
+        ),
+    ),
+    ("workflow_history", _flag("Read decisions", "The user may query the workflow's assignments.", True)),
+    (
+        "result_words",
+        _text("Result words", "JSON: FResultName → decision." + _UNVERIFIED, default=DEFAULT_WORDS),
+    ),
+    ("approver_field", _text("Approver", "Key that names an approver.", default="FReceiverId.FName")),
+    (
+        "attachment_form",
+        _text("Form of files", "Lists attached files; others found BOS_Attachment." + _UNVERIFIED),
+    ),
+    (
+        "attachment_chunk_bytes",
+        _number("Bytes per piece", "Of an attached file." + _UNVERIFIED, default=1 << 20, minimum=1),
+    ),
+    (
+        "calls_per_minute",
+        _number(
+            "Calls per minute", "What the licence allows; empty: no limit is known." + _UNVERIFIED, minimum=1
+        ),
+    ),
+    ("overlap_seconds", _number("Overlap (s)", "How far the change feed looks back again.", default=120)),
+    (
+        "probe_form",
+        _text("Form that everybody may read", "Confirms the data centre.", default="BD_Currency"),
+    ),
+    ("time_zone", _text("Time zone", "Of the server's clock.", default="Asia/Shanghai")),
+    ("verify_tls", _flag("Verify TLS", "", True)),
+)
+CONN_FIELDS: Mapping[str, Mapping[str, Any]] = dict(_NAMED)
+
+
+def limits_of(settings: Mapping[str, Any]) -> tuple[Limit, ...]:
+    """Return the call limits of a connection; Kingdee publishes none."""
+    minute = int(settings.get("calls_per_minute") or 0)
+    return (Limit(name="calls_per_minute", count=minute, seconds=60.0),) if minute else ()
