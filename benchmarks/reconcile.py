@@ -30,7 +30,8 @@ def peers_python() -> str:
         config.read(ROOT / "setup.cfg")
         wanted = config["options.extras_require"]["bench"].split()
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(where)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *wanted], check=True)
+        install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", str(python)]
+        subprocess.run([*install, *wanted], check=True)
         (where / "made").touch()
     return str(python)
 

@@ -105,13 +105,21 @@ class Dialect:
         """Return a text in small letters."""
         return f"lower({expression})"
 
+    def small(self, expression: str) -> str:
+        """Return a text in small letters, the same ones in every engine.
+
+        They differ on the Turkish capital that keeps its dot, and on the sigma at the end of a word.
+        """
+        dotted = f"replace({expression}, '\u0130', 'i\u0307')"
+        return f"replace({self.lower(dotted)}, '\u03c2', '\u03c3')"
+
     def local_day(self, expression: str, zone: str) -> str:
         """Return the business date of an instant in a zone."""
         return f"cast(timezone({literal(zone)}, {expression}) AS DATE)"
 
     def normal(self, expression: str) -> str:
         """Return a text as :class:`TextKey` compares it."""
-        narrow = self.lower(self.narrow(expression))
+        narrow = self.small(self.narrow(expression))
         # Zeros first: once the punctuation is gone, 2026-001 cannot be told from 2026001.
         first, second = self.group.format(1), self.group.format(2)
         short = self.replace_all(narrow, "(^|[^0-9])0+([0-9])", first + second)

@@ -16,7 +16,9 @@ import pytest
 from airflow_provider_docflow.reconcile.engines.spark import SparkEngine
 from tests.reconcile import test_rates as rates
 from tests.reconcile.cases import BY_ID, CASES, CUT_OFF, Case
+from tests.reconcile.planted import PAIRED, PAIRS, population
 from tests.reconcile.rig import Document, Result, doc, reconcile
+from tests.reconcile.test_planted import SEED, by_kind
 
 # pyspark imports the testing helpers of pandas, which warn of their own future.
 pytestmark = [
@@ -103,3 +105,9 @@ def test_several_currencies(engine: SparkEngine) -> None:
     assert rates.run(engine, rates.in_yuan(), left, right).told() == [
         ("break", "value_difference", ["A"], ["A"])
     ]
+
+
+def test_every_planted_pair_is_told_as_elsewhere(engine: SparkEngine) -> None:
+    left, right, told = population(0, SEED, PAIRS)
+    result = reconcile(engine, PAIRED, left, right)
+    assert by_kind(result.told()) == by_kind(told)
