@@ -11,7 +11,7 @@ import sys
 QUICK = ("imports", "create", "waits", "limits", "reconcile")
 """What ``make bench`` runs, in this order."""
 
-LONG = ("pages", "growth")
+LONG = ("pages", "growth", "events")
 
 
 def told(name: str) -> str:

@@ -73,13 +73,14 @@ def _new_form(client: SandboxClient) -> str:
     ]
     flow = [{"actionType": "NONE", "userIds": ["li.na"]}]
     code = client.template(FORM_NAME, components, approvers=flow)
-    ids = client.submit(_submission(code, number, supplier) for number, supplier, _ in _REQUISITIONS)
+    ids = client.submit(submission(code, number, supplier) for number, supplier, _ in _REQUISITIONS)
     approved = [one for one, (_, _, decided) in zip(ids, _REQUISITIONS, strict=True) if decided]
     client.decide(approved, "agree", userId="li.na", remark="ok")
     return code
 
 
-def _submission(code: str, number: str, supplier: str) -> dict[str, Any]:
+def submission(code: str, number: str, supplier: str) -> dict[str, Any]:
+    """Return a requisition as a requester types it into the form."""
     cells = ("1", "P-101", "扳手", "2", "C62", "50.25", "CC-7")
     row = [{"name": name, "value": value} for name, value in zip(_CELLS, cells, strict=True)]
     values = {
