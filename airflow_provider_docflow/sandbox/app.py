@@ -9,6 +9,7 @@ Control plane, under ``/_sandbox``:
 ``GET requests``      ``?path=GLOB&method=&body=&since=&count=1``: what came in; ``DELETE`` forgets it
 ``GET mails``         what the mail sink took; ``DELETE`` forgets it
 ``dingtalk/...``      see :mod:`airflow_provider_docflow.sandbox.dingtalk.control`
+``yonbip/...``        see :mod:`airflow_provider_docflow.sandbox.yonbip`
 ``erp/...``           the plain ERP: ``PUT settings``, ``GET TYPE``, ``PUT TYPE/ID``
 ====================  ============================================================================
 """
@@ -29,7 +30,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from airflow_provider_docflow.exceptions import DocflowError
-from airflow_provider_docflow.sandbox import cosmic, dingtalk, feishu, kingdee, rest, wecom
+from airflow_provider_docflow.sandbox import cosmic, dingtalk, feishu, kingdee, rest, wecom, yonbip
 from airflow_provider_docflow.sandbox.clock import Clock, Jobs
 from airflow_provider_docflow.sandbox.faults import FaultBook, rule_from
 from airflow_provider_docflow.sandbox.finance import create_finance
@@ -48,6 +49,7 @@ STAND_INS: tuple[Callable[[Parts], StandIn], ...] = (
     wecom.stand_in,
     feishu.stand_in,
     kingdee.stand_in,
+    yonbip.stand_in,
 )
 
 
