@@ -1,0 +1,222 @@
+"""
+Feishu (Lark)'s approvals: requisitions, contracts, payments and whatever else a company has forms for.
+
+A connection maps each document type to an approval definition (``forms``, see
+:mod:`~airflow_provider_docflow.systems.feishu.forms`). The document's internal id is the instance's code, its
+number what the form's number control says, or Feishu's serial number. One approval is read per request; a
+bulk read runs the requests side by side.
+
+What may be promised: a new approval exactly once, because Feishu itself refuses a second one under the same
+``uuid`` (:mod:`~airflow_provider_docflow.systems.feishu.creating`); actions and write-backs exactly once
+(their mark stands in the comment, and the instance itself is read). The change feed shows what was created,
+never a later decision (:mod:`~airflow_provider_docflow.systems.feishu.listing`). The instance is the
+tenant's key, which Feishu tells. A reminder needs a person's own token
+(:mod:`~airflow_provider_docflow.systems.feishu.messages`).
+
+Paths and fields after the vendor's documentation and published client (lark-oapi 1.7.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.profile import (
+    Changes,
+    DocumentProfile,
+    Limit,
+    Page,
+    Probe,
+    Query,
+    SystemProfile,
+    Write,
+)
+from airflow_provider_docflow.core.site import Site
+from airflow_provider_docflow.document import DocumentType
+from airflow_provider_docflow.systems.feishu import (
+    actions,
+    creating,
+    describing,
+    errors,
+    events,
+    listing,
+    messages,
+    reading,
+    wire,
+)
+from airflow_provider_docflow.systems.feishu.events import subscribe
+from airflow_provider_docflow.systems.feishu.forms import DEFAULT_FIELDS, forms_of
+from airflow_provider_docflow.systems.feishu.messages import remind, send_message, send_robot
+
+__all__ = ["DEFAULT_FIELDS", "PROFILE", "limits_of", "remind", "send_message", "send_robot", "subscribe"]
+
+CALLS_PER_SECOND, CALLS_PER_MINUTE = 50, 1000
+_MONTH = 30 * 86_400.0
+
+
+def _document(document_type: str) -> DocumentProfile:
+    return DocumentProfile(
+        read=reading.read,
+        search=_search(document_type),
+        changes=_changes(document_type),
+        create=Write(
+            run=creating.create,
+            find=creating.find,
+            probe=Probe(quality="native"),
+            batch_size=creating.BATCH,
+            mark_length=creating.MARK_LENGTH,
+        ),
+        actions=actions.ACTIONS,
+        stages={"saved": (), "submitted": ()},
+        describe=describing.describer(document_type),
+        page_size=1,
+        approves=True,
+    )
+
+
+def _search(document_type: str) -> Callable[[Site, Query, str | None], Exchange[Page]]:
+    def search(site: Site, query: Query, position: str | None) -> Exchange[Page]:
+        return (yield from listing.search(site, document_type, query, position))
+
+    return search
+
+
+def _changes(document_type: str) -> Callable[[Site, str], Exchange[Changes]]:
+    def changes(site: Site, cursor: str) -> Exchange[Changes]:
+        return (yield from listing.changes(site, document_type, cursor))
+
+    return changes
+
+
+def resolve(settings: Mapping[str, Any]) -> SystemProfile:
+    """Return the profile of a connection: the document types that it has forms for, and its call limits.
+
+    A connection for a robot alone has none.
+
+    :raises Misconfigured: the forms are wrong.
+    """
+    forms = forms_of(settings.get("forms"))
+    return replace(
+        PROFILE,
+        documents={name: PROFILE.documents[name] for name in forms},
+        limits=limits_of(settings),
+    )
+
+
+def limits_of(settings: Mapping[str, Any]) -> tuple[Limit, ...]:
+    """Return the call limits of a connection with these settings."""
+    limits = [
+        Limit(name="calls_per_second", count=_whole(settings, "calls_per_second"), seconds=1.0),
+        Limit(name="calls_per_minute", count=_whole(settings, "calls_per_minute"), seconds=60.0),
+    ]
+    if monthly := _whole(settings, "calls_per_month"):
+        limits.append(Limit(name="calls_per_month", count=monthly, seconds=_MONTH))
+    return tuple(limits)
+
+
+def _whole(settings: Mapping[str, Any], name: str) -> int:
+    default = CONN_FIELDS[name]["schema"].get("default", 0)
+    return int(settings.get(name) or default)
+
+
+def _text(label: str, description: str = "", **schema: Any) -> dict[str, Any]:
+    return {"label": label, "description": description, "schema": {"type": ["string", "null"], **schema}}
+
+
+def _number(label: str, description: str, **schema: Any) -> dict[str, Any]:
+    return {"label": label, "description": description, "schema": {"type": ["integer", "null"], **schema}}
+
+
+_NAMED: Sequence[tuple[str, dict[str, Any]]] = (
+    ("forms", _text("Forms", "JSON: document type → approval_code and fields of its form.")),
+    ("tenant_key", _text("Tenant key", "If given, a tenant that Feishu names otherwise is refused.")),
+    (
+        "user_id_type",
+        _text("User ids", "Which ids people have here: open_id or user_id (tenant-wide).", default="open_id"),
+    ),
+    ("originator_user_id", _text("Requester", "Id in whose name approvals start that name nobody.")),
+    ("acting_user_id", _text("Comments as", "Id in whose name docflow comments, copies and writes back.")),
+    ("department_id", _text("Department", "department_id of requesters who belong to several.")),
+    (
+        "receive_id_type",
+        _text("Receivers", "open_id, user_id, union_id, email or chat_id of messages.", default="open_id"),
+    ),
+    ("robot_token", _text("Robot token", "The end of the group robot's webhook address.", format="password")),
+    ("robot_secret", _text("Robot secret", "The robot's signing secret.", format="password")),
+    (
+        "robot_per_minute",
+        _number("Robot messages per minute", "How many a robot may send.", default=100, minimum=1),
+    ),
+    ("encrypt_key", _text("Encrypt Key", "Of the application's events.", format="password")),
+    ("verification_token", _text("Verification Token", "Of the application's events.", format="password")),
+    (
+        "user_access_token",
+        _text("User token", "A person's own, for reminders; it lives two hours.", format="password"),
+    ),
+    (
+        "calls_per_second",
+        _number("Calls per second", "Of one API.", default=CALLS_PER_SECOND, minimum=1),
+    ),
+    (
+        "calls_per_minute",
+        _number(
+            "Calls per minute",
+            "Of one API. Creating and listing have 100: Feishu says for how long to wait.",
+            default=CALLS_PER_MINUTE,
+            minimum=1,
+        ),
+    ),
+    (
+        "calls_per_month",
+        _number("Calls per month", "The quota to stay within; empty: Feishu's own count alone.", minimum=1),
+    ),
+    ("feed_days", _number("Feed days", "How far back a change feed begins.", default=7, minimum=1)),
+    (
+        "listing_margin_days",
+        _number(
+            "Listing margin", "Days by which a form's date may lie before or after its creation.", default=31
+        ),
+    ),
+    (
+        "api_url",
+        _text("API address", f"{wire.API_URL} unless given; Lark international: {wire.LARK_URL}."),
+    ),
+    (
+        "time_zone",
+        _text("Time zone", "The company's; dates in forms are its midnights.", default="Asia/Shanghai"),
+    ),
+    (
+        "verify_tls",
+        {"label": "Verify TLS", "description": "", "schema": {"type": "boolean", "default": True}},
+    ),
+)
+CONN_FIELDS: Mapping[str, Mapping[str, Any]] = dict(_NAMED)
+
+PROFILE = SystemProfile(
+    name="feishu",
+    title="Feishu",
+    docs_url="https://open.feishu.cn/document/server-docs/approval-v4/instance/create",
+    checked_on=date(2026, 11, 22),
+    documents={kind.value: _document(kind.value) for kind in DocumentType},
+    instance=wire.instance,
+    login=wire.login,
+    sign=wire.sign,
+    token_refused=errors.token_refused,
+    error=errors.error,
+    errors=errors.ERRORS,
+    conn_fields=CONN_FIELDS,
+    ui_field_behaviour={
+        "hidden_fields": ["schema", "port", "host"],
+        "relabeling": {"login": "App id", "password": "App secret"},
+    },
+    limits=(
+        Limit(name="calls_per_second", count=CALLS_PER_SECOND, seconds=1.0),
+        Limit(name="calls_per_minute", count=CALLS_PER_MINUTE, seconds=60.0),
+    ),
+    channels=messages.CHANNELS,
+    webhook=events.WEBHOOK,
+    resolve=resolve,
+)

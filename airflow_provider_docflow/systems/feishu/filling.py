@@ -1,0 +1,228 @@
+"""A document into the controls of its form, and back. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from airflow_provider_docflow.core import fields
+from airflow_provider_docflow.document import Document, Line, differences, document_from_json
+from airflow_provider_docflow.exceptions import InvalidDocument
+from airflow_provider_docflow.systems.feishu import controls
+from airflow_provider_docflow.systems.feishu.controls import Filled, Item, Setting
+from airflow_provider_docflow.systems.feishu.forms import Control, Form, missing_values, refused
+
+Widget = Mapping[str, Any]
+
+
+def item_of(items: Sequence[Item], control: Control) -> Item:
+    """Return the value, or the widget, of a control; empty where there is none."""
+    return next((item for item in items if control.is_(item)), {})
+
+
+def number_in(form: Form, items: Sequence[Item], serial_number: str) -> str:
+    """Return the document's number: what its control shows, or else Feishu's serial number."""
+    control = form.control_of("id")
+    if control is None:
+        return form.constants.get("id", serial_number)
+    return str(item_of(items, control).get("value") or "").strip()
+
+
+def to_document(
+    form: Form, items: Sequence[Item], setting: Setting, instance: str, *, requester: str, number: str
+) -> Document:
+    """Return the document that a filled form holds. Its arithmetic is not checked here.
+
+    :param instance: whose tenant fields the controls without a map are.
+    :param requester: who filled the form in; stands unless a control names somebody.
+    :raises InvalidDocument: names the control and the field that are empty or wrong.
+    """
+    data: dict[str, Any] = {"document_type": form.document_type, "id": number, "lines": []}
+    for path, constant in form.constants.items():
+        fields.put(data, path, constant, instance)
+    left = list(items)
+    for control in form.controls:
+        item = item_of(left, control)
+        left = [other for other in left if other is not item]
+        try:
+            _take(form, control, item, data, setting, instance)
+        except (ValueError, KeyError, TypeError) as error:
+            raise refused(
+                form, control.name, control.paths[0], f"is wrong: {error}", document=number
+            ) from None
+    for item in left:
+        _keep(item, data, setting, instance)
+    for name, field in missing_values(form, data):
+        raise refused(form, name, field, "is empty", document=number)
+    if requester and "requester" not in data:
+        data["requester"] = {"id": requester}
+    try:
+        return document_from_json(data)
+    except InvalidDocument as error:
+        name = _control_name(form, error.field)
+        raise refused(form, name, error.field, f"does not fit: {error.message}", document=number) from None
+
+
+def _control_name(form: Form, field: str) -> str:
+    path = re.sub(r"\[(\d+)\]", r".\1", field)
+    in_lines = re.fullmatch(r"lines\.\d+\.(.+)", path)
+    candidates = form.table.columns if in_lines else form.controls
+    wanted = in_lines[1] if in_lines else path
+    found = next((control.name for control in candidates if wanted in control.paths), "")
+    return f"{form.table.name}.{found}" if in_lines else found or field
+
+
+def _take(
+    form: Form, control: Control, item: Item, data: dict[str, Any], setting: Setting, instance: str
+) -> None:
+    if control.paths == ("lines",):
+        data["lines"] = [_line(control, row, setting, instance) for row in controls.rows(item)]
+    elif control.paths == ("attachments",):
+        data["attachments"] = controls.files(item)
+    else:
+        _set(control, item, data, setting, instance)
+
+
+def _line(table: Control, row: Sequence[Item], setting: Setting, instance: str) -> dict[str, Any]:
+    data: dict[str, Any] = {}
+    left = list(row)
+    for column in table.columns:
+        item = item_of(left, column)
+        left = [other for other in left if other is not item]
+        try:
+            _set(column, item, data, setting, instance)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"column {column.name!r}: {error}") from None
+    for item in left:
+        _keep(item, data, setting, instance)
+    return data
+
+
+def _set(control: Control, item: Item, data: dict[str, Any], setting: Setting, instance: str) -> None:
+    found = controls.values(item, setting)
+    if len(found) > len(control.paths):
+        raise ValueError(f"holds {len(found)} values, the document has room for {len(control.paths)}")
+    for path, value in zip(control.paths, found, strict=False):
+        if value not in (None, ""):
+            fields.put(data, path, controls.read_as(path, value), instance)
+
+
+def _keep(item: Item, data: dict[str, Any], setting: Setting, instance: str) -> None:
+    """Keep a control without a map, so that it survives a round trip; groups of controls are no values."""
+    name = item.get("name") or item.get("id")
+    try:
+        found = [controls.plain(value) for value in controls.values(item, setting)]
+    except (ValueError, TypeError):
+        return
+    if found and name and item.get("type") not in (*controls.FILES, controls.TABLE, "text", "dateInterval"):
+        data.setdefault("extensions", {}).setdefault(instance, {})[str(name)] = ", ".join(found)
+
+
+def to_form(
+    form: Form, widgets: Sequence[Item], document: Document, setting: Setting, instance: str
+) -> list[Item]:
+    """Return the values of a document's form as they are sent.
+
+    What will be shown of them is read back here by the same map, so that no material field is lost unseen:
+    whoever approves the form would approve less than is carried out.
+
+    :param widgets: the definition's controls as Feishu has them now.
+    :raises InvalidDocument: a control cannot hold its value, or a material field has no control.
+    """
+    try:
+        fields.held(document, form.constants, instance)
+    except InvalidDocument as error:
+        error.document = document.id
+        raise
+    filled = list(_filled(form, widgets, document, setting, instance))
+    _check_nothing_lost(form, document, [one.shown for one in filled], setting, instance)
+    return [one.sent for one in filled]
+
+
+def _filled(
+    form: Form, widgets: Sequence[Item], document: Document, setting: Setting, instance: str
+) -> Iterator[Filled]:
+    for control in form.controls:
+        widget = item_of(widgets, control)
+        try:
+            if control.paths == ("lines",):
+                yield _table(control, widget, document.lines, setting, instance)
+            elif control.paths != ("attachments",):
+                yield from _cell(control, widget, document, setting, instance)
+        except ValueError as error:
+            raise refused(
+                form, control.name, control.paths[0], f"cannot take it: {error}", document=document.id
+            ) from None
+    for name, text in _tenant(form.controls, document, instance):
+        try:
+            yield from _cell(Control(name, (f"extensions.{name}",)), item_of(widgets, Control(name, ())),
+                             document, setting, instance)  # fmt: skip
+        except ValueError as error:
+            raise refused(form, name, f"extensions.{name}", f"cannot take {text!r}: {error}",
+                          document=document.id) from None  # fmt: skip
+
+
+def _table(control: Control, widget: Item, lines: Sequence[Line], setting: Setting, instance: str) -> Filled:
+    if widget.get("type") != controls.TABLE:
+        raise ValueError("the definition has no table of this name")
+    children = list(widget.get("children") or ())
+    rows = [list(_row(control, children, line, setting, instance)) for line in lines]
+    base = {"id": widget.get("id"), "type": controls.TABLE}
+    return Filled(
+        {**base, "value": [[cell.sent for cell in row] for row in rows]},
+        {**base, "name": widget.get("name"), "value": [[cell.shown for cell in row] for row in rows]},
+    )
+
+
+def _row(
+    table: Control, children: Sequence[Item], line: Line, setting: Setting, instance: str
+) -> Iterator[Filled]:
+    for column in table.columns:
+        yield from _cell(column, item_of(children, column), line, setting, instance)
+    for name, _ in _tenant(table.columns, line, instance):
+        yield from _cell(
+            Control(name, (f"extensions.{name}",)),
+            item_of(children, Control(name, ())),
+            line,
+            setting,
+            instance,
+        )
+
+
+def _cell(
+    control: Control, widget: Item, part: Document | Line, setting: Setting, instance: str
+) -> Iterator[Filled]:
+    found = [fields.pick(part, path, instance) for path in control.paths]
+    if all(value is None for value in found):
+        return
+    if not widget:
+        raise ValueError(f"the definition has no control {control.name!r}")
+    if len(found) > 1:
+        raise ValueError("how Feishu counts the days of an interval is not known, so it is only read")
+    yield controls.fill(widget, found[0], setting)
+
+
+def _tenant(mapped: Sequence[Control], part: Document | Line, instance: str) -> Iterator[tuple[str, Any]]:
+    """Yield tenant fields that are controls without a map."""
+    paths = {path for control in mapped for path in control.paths}
+    for name, value in part.extensions.get(instance, {}).items():
+        if f"extensions.{name}" not in paths:
+            yield name, value
+
+
+def _check_nothing_lost(
+    form: Form, document: Document, shown: Sequence[Item], setting: Setting, instance: str
+) -> None:
+    requester = document.requester.id if document.requester else ""
+    back = to_document(form, shown, setting, instance, requester=requester, number=document.id)
+    if form.control_of("requester.id") is None:
+        back = back.model_copy(update={"requester": document.requester})
+    for difference in differences(document, back):
+        if re.sub(r"\[\d+\]", "", difference.field).removeprefix("lines.") not in form.omit:
+            raise InvalidDocument(
+                f"the definition {form.approval_code} has no control that holds it: {difference}.",
+                document=document.id,
+                field=difference.field,
+                remedy="Map a control to this field, or name it under omit in the forms of the connection.",
+            )

@@ -1,0 +1,198 @@
+"""
+Listing approval instances.
+
+Both lists go by the moment of *creation*. ``instances/query`` takes windows of 30 days, says the status and
+may lag; it serves listings. ``instances`` is up to date and takes windows of ten hours; it serves the feed
+of new instances. What is decided later shows when the instance itself is read, or through an event. Pages:
+"Query the instance list", "Batch get approval instance ids".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.profile import Changes, Page, Query, Reading
+from airflow_provider_docflow.core.site import Site
+from airflow_provider_docflow.document import DocumentRef, DocumentType
+from airflow_provider_docflow.systems.feishu.forms import Form, form_of
+from airflow_provider_docflow.systems.feishu.reading import INSTANCES, each
+from airflow_provider_docflow.systems.feishu.wire import api, epoch, id_type, now
+
+QUERY_PAGE, LIST_PAGE = 200, 100
+QUERY_WINDOW = timedelta(days=30) - timedelta(milliseconds=1)
+LIST_WINDOW = timedelta(hours=10)
+OVERLAP = timedelta(minutes=10)
+"""The feed looks back this far again: Feishu's clock may be behind ours."""
+
+AHEAD = timedelta(hours=8)
+"""How far ahead of our clock the last window ends: Feishu's may be, and both lists want an end."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a listing stands: its window and the end of all in epoch milliseconds, the cursor inside."""
+
+    start: int
+    end: int
+    last: int
+    token: str = ""
+
+    @classmethod
+    def over(cls, start: datetime, end: datetime, window: timedelta) -> Position:
+        """Begin a listing; a longer span than Feishu's window is walked in several."""
+        return cls(epoch(start), epoch(min(end, start + window)), epoch(end))
+
+    def after(self, data: Mapping[str, Any], window: timedelta) -> Position | None:
+        """Return the next page, or the next window, or None at the end."""
+        token = str(data.get("page_token") or "")
+        if data.get("has_more") and token:
+            return replace(self, token=token)
+        if self.end >= self.last:
+            return None
+        following = self.end + 1
+        return Position(following, min(self.last, following + _milliseconds(window)), self.last)
+
+    def text(self) -> str:
+        """Return the position as text, for pages and cursors."""
+        return json.dumps([self.start, self.end, self.last, self.token])
+
+    @classmethod
+    def read(cls, text: str) -> Position:
+        """Read what :meth:`text` wrote."""
+        return cls(*json.loads(text))
+
+
+def _milliseconds(span: timedelta) -> int:
+    return span // timedelta(milliseconds=1)
+
+
+def search(site: Site, document_type: str, query: Query, position: str | None) -> Exchange[Page]:
+    """List documents by the moment of their creation, then read each.
+
+    ``issued_from`` and ``issued_to`` are compared with the form's own date; the span of creation is theirs,
+    widened by ``listing_margin_days``. Without any bound it is the last 30 days. ``raw`` takes
+    ``created_from`` and ``created_to`` (ISO instants), ``user_id`` and ``status`` as Feishu has them.
+
+    :raises Unsupported: ``changed_since``, which Feishu cannot be asked for.
+    """
+    form = form_of(site, document_type)
+    if query.changed_since is not None:
+        raise exc.Unsupported(
+            "Feishu lists approvals by their creation only.",
+            system=site.conn_id,
+            field="changed_since",
+            remedy="Read the approvals that are awaited, or have Feishu's events sent.",
+        )
+    at = Position.read(position) if position else Position.over(*_span(site, query), QUERY_WINDOW)
+    codes, following = yield from _query(site, form, query, at)
+    readings = yield from each(site, form, codes)
+    wanted = tuple(reading for reading in readings if _matches(reading, query))
+    return Page(readings=wanted, next=None if following is None else following.text())
+
+
+def _query(site: Site, form: Form, query: Query, at: Position) -> Exchange[tuple[list[str], Position | None]]:
+    body = {
+        "approval_code": form.approval_code,
+        "instance_start_time_from": str(at.start),
+        "instance_start_time_to": str(at.end),
+        "instance_status": str(query.raw.get("status") or "ALL"),
+        "with_revoked_instance": True,
+    }
+    if user := query.raw.get("user_id"):
+        body["user_id"] = str(user)
+    params: dict[str, Any] = {"page_size": QUERY_PAGE, "user_id_type": id_type(site)}
+    if at.token:
+        params["page_token"] = at.token
+    data = yield from api(site, "POST", f"{INSTANCES}/query", json=body, params=params)
+    listed = data.get("instance_list") or []
+    codes = [str(one["instance"]["code"]) for one in listed if isinstance(one.get("instance"), Mapping)]
+    return codes, at.after(data, QUERY_WINDOW)
+
+
+def _span(site: Site, query: Query) -> tuple[datetime, datetime]:
+    start, end = _instant(site, query, "created_from"), _instant(site, query, "created_to")
+    margin = timedelta(days=int(site.setting("listing_margin_days", 31)))
+    if start is None and query.issued_from and end is None:
+        start = datetime.combine(query.issued_from, time.min, site.time_zone).astimezone(UTC) - margin
+    if end is None and query.issued_to and _instant(site, query, "created_from") is None:
+        end = datetime.combine(query.issued_to, time.max, site.time_zone).astimezone(UTC) + margin
+    end = min(end or now() + AHEAD, now() + AHEAD)
+    return min(start or end - QUERY_WINDOW, end), end
+
+
+def _instant(site: Site, query: Query, name: str) -> datetime | None:
+    given = query.raw.get(name)
+    found = datetime.fromisoformat(given) if isinstance(given, str) else given
+    if found is not None and (not isinstance(found, datetime) or found.tzinfo is None):
+        raise exc.Misconfigured(
+            f"{given!r} is no instant with a time zone.", system=site.conn_id, field=f"raw.{name}"
+        )
+    return found
+
+
+def _matches(reading: Reading, query: Query) -> bool:
+    document = reading.document
+    day = document.issue_date if document else None
+    return (
+        (not query.numbers or reading.ref.number in query.numbers)
+        and (not query.company_code or reading.company_code == query.company_code)
+        and (not query.party or query.party in _parties(reading))
+        and (query.issued_from is None or (day is not None and day >= query.issued_from))
+        and (query.issued_to is None or (day is not None and day <= query.issued_to))
+    )
+
+
+def _parties(reading: Reading) -> set[str]:
+    lines = reading.document.lines if reading.document else ()
+    return {reading.party} | {line.seller_supplier_party.id for line in lines if line.seller_supplier_party}
+
+
+def changes(site: Site, document_type: str, cursor: str) -> Exchange[Changes]:
+    """Return instances created since a cursor, without reading them: new documents, and those by which
+    approved ones are revoked (reading such a code gives the document that it revokes).
+
+    Decisions do not show here: Feishu lists by creation. An empty cursor begins ``feed_days`` back.
+    References may repeat; their numbers are empty until they are read.
+    """
+    form = form_of(site, document_type)
+    end = now() + AHEAD
+    at = Position.read(cursor) if cursor else Position.over(_first(site), end, LIST_WINDOW)
+    if cursor and not at.token and at.start == at.end:
+        start = datetime.fromtimestamp(at.start / 1000, UTC)
+        at = Position.over(start, max(end, start), LIST_WINDOW)
+    codes, following = yield from _list(site, form, at)
+    refs = tuple(
+        DocumentRef(site.known_instance, "", DocumentType(form.document_type), code) for code in codes
+    )
+    more = following is not None
+    if following is None:
+        again = min(at.last, epoch(now() - OVERLAP))
+        following = Position(again, again, again)
+    return Changes(refs=refs, cursor=following.text(), more=more)
+
+
+def _first(site: Site) -> datetime:
+    return now() - timedelta(days=float(site.setting("feed_days", 7)))
+
+
+def _list(site: Site, form: Form, at: Position) -> Exchange[tuple[Sequence[str], Position | None]]:
+    params: dict[str, Any] = {
+        "approval_code": form.approval_code,
+        "start_time": str(at.start),
+        "end_time": str(at.end),
+        "page_size": LIST_PAGE,
+    }
+    if at.token:
+        params["page_token"] = at.token
+    data = yield from api(site, "GET", INSTANCES, params=params)
+    codes = data.get("instance_code_list")
+    # A window without instances may have no list at all.
+    if codes is not None and not isinstance(codes, list):
+        raise exc.TransientError("Feishu answers a listing without a list.", system=site.conn_id)
+    return [str(code) for code in codes or ()], at.after(data, LIST_WINDOW)

@@ -1,0 +1,198 @@
+"""
+Reading approval instances by their code or by the uuid of their create, one request each.
+
+The instance by which an approved one is revoked (``reverted_instance_code``) leads to the one it revokes. One
+that corrects another (``modified_instance_code``) is a document of its own, related to it. Page: "Get a
+single approval instance".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.profile import Reading
+from airflow_provider_docflow.core.site import Site
+from airflow_provider_docflow.document import Document, DocumentRef, DocumentType, material_hash
+from airflow_provider_docflow.systems.feishu import controls, describing, filling, states
+from airflow_provider_docflow.systems.feishu.controls import Item, Setting
+from airflow_provider_docflow.systems.feishu.forms import Form, form_of
+from airflow_provider_docflow.systems.feishu.states import Raw
+from airflow_provider_docflow.systems.feishu.wire import about, api, id_type, now, person
+
+INSTANCES = "/open-apis/approval/v4/instances"
+INSTANCE = INSTANCES + "/{code}"
+
+
+def get(site: Site, code: str) -> Exchange[Raw]:
+    """Return one instance as Feishu shows it; an instance that revokes another is read as that other.
+
+    :param code: of the instance, or the uuid that it was created with.
+    :raises NotFound: there is none.
+    """
+    raw = yield from _get(site, code)
+    revoked = str(raw.get("reverted_instance_code") or "")
+    if revoked and revoked != raw.get("instance_code"):
+        raw = yield from _get(site, revoked)
+    return raw
+
+
+def _get(site: Site, code: str) -> Exchange[Raw]:
+    found = yield from api(site, "GET", INSTANCE, params={"user_id_type": id_type(site)}, code=code)
+    if not isinstance(found, dict) or not found.get("status"):
+        raise exc.TransientError("Feishu shows an instance without a status.", system=site.conn_id)
+    return found
+
+
+def fetch(site: Site, form: Form, code: str) -> Exchange[Raw]:
+    """Return one instance of a form.
+
+    :raises NotFound: there is none, or it is an instance of another definition.
+    """
+    raw = yield from get(site, code)
+    if str(raw.get("approval_code") or "").upper() != form.approval_code.upper():
+        raise exc.NotFound(
+            f"{code} is an instance of another definition than that of {form.document_type}.",
+            system=site.conn_id,
+            field="approval_code",
+        )
+    return raw
+
+
+def items_of(site: Site, form: Form, raw: Raw) -> Exchange[list[Item]]:
+    """Return the form's values; cells that show no name of their column get it from the definition."""
+    try:
+        found = json.loads(str(raw.get("form") or "[]"), parse_float=Decimal)
+    except ValueError:
+        raise exc.TransientError("Feishu shows a form that is no JSON.", system=site.conn_id) from None
+    items = [item for item in found if isinstance(item, dict)]
+    cells = [cell for item in items if item.get("type") == controls.TABLE for cell in _cells(item)]
+    if all(cell.get("name") for cell in cells):
+        return items
+    widgets = yield from describing.widgets(site, form)
+    names = {
+        child.get("id"): {name: child[name] for name in ("name", "custom_id") if child.get(name)}
+        for widget in widgets
+        for child in widget.get("children") or ()
+    }
+    for cell in cells:
+        cell.update({**names.get(cell.get("id"), {}), **cell})
+    return items
+
+
+def _cells(item: Item) -> list[Item]:
+    rows = item.get("value") if isinstance(item.get("value"), list) else []
+    return [cell for row in rows or () if isinstance(row, list) for cell in row if isinstance(cell, dict)]
+
+
+def setting_of(site: Site, document: Document | None = None) -> Setting:
+    """Return what the connection says of the values of controls."""
+    currency = document.document_currency_code if document else ""
+    return Setting(zone=site.time_zone, id_type=id_type(site), currency=currency)
+
+
+def reading_of(site: Site, form: Form, raw: Raw) -> Exchange[Reading]:
+    """Return what the document is and where it stands.
+
+    A form whose values make no document still has a state: ``document`` is None, ``problem`` says why.
+    Its company is a value of the form and may change, so it is no part of the reference.
+    """
+    kind = id_type(site)
+    items = yield from items_of(site, form, raw)
+    number = filling.number_in(form, items, str(raw.get("serial_number") or ""))
+    code = str(raw.get("instance_code") or "")
+    told = Reading(
+        ref=_ref(site, form, code, number),
+        state=states.state(raw, now()),
+        history=states.history(raw, kind),
+        raw=raw,
+        changed_at=states.changed_at(raw),
+        related=_related(site, form, raw),
+    )
+    try:
+        document = _totalled(
+            filling.to_document(
+                form,
+                items,
+                setting_of(site),
+                site.known_instance,
+                requester=person(raw, kind),
+                number=number,
+            )
+        )
+    except exc.InvalidDocument as error:
+        error.document, error.system = error.document or number or code, site.conn_id
+        return replace(told, problem=error)
+    return _with_document(told, document)
+
+
+def _ref(site: Site, form: Form, code: str, number: str = "") -> DocumentRef:
+    return DocumentRef(
+        instance=site.known_instance,
+        company_code="",
+        document_type=DocumentType(form.document_type),
+        internal_id=code,
+        number=number,
+    )
+
+
+def _related(site: Site, form: Form, raw: Raw) -> tuple[DocumentRef, ...]:
+    before = str(raw.get("modified_instance_code") or "")
+    return (_ref(site, form, before),) if before and before != raw.get("instance_code") else ()
+
+
+def _totalled(document: Document) -> Document:
+    """Fill in totals. A contradiction is refused where the document is used: its state must stay readable.
+
+    :raises InvalidDocument: nobody could even say what its content is.
+    """
+    try:
+        return document.totalled()
+    except exc.InvalidDocument:
+        material_hash(document)
+        return document
+
+
+def _with_document(reading: Reading, document: Document) -> Reading:
+    party = document.seller_supplier_party or document.buyer_customer_party
+    return replace(
+        reading,
+        document=document,
+        company_code=document.company_code,
+        party=party.id if party else "",
+        currency=document.document_currency_code,
+        total=document.payable_amount,
+    )
+
+
+def read_one(site: Site, form: Form, code: str, number: str = "") -> Exchange[Reading]:
+    """Read one document."""
+    with about(number or code):
+        raw = yield from fetch(site, form, code)
+        return (yield from reading_of(site, form, raw))
+
+
+def read(site: Site, refs: Sequence[DocumentRef]) -> Exchange[list[Reading | exc.DocflowError]]:
+    """Read documents, one request each; a failure is its document's entry."""
+    found: list[Reading | exc.DocflowError] = []
+    for ref in refs:
+        try:
+            form = form_of(site, ref.document_type)
+            found.append((yield from read_one(site, form, ref.internal_id, ref.number)))
+        except exc.DocflowError as error:
+            found.append(error)
+    return found
+
+
+def each(site: Site, form: Form, codes: Sequence[str]) -> Exchange[list[Any]]:
+    """Read listed instances; one that revokes another is read as that other, and each document once."""
+    found: dict[str, Reading] = {}
+    for code in codes:
+        reading = yield from read_one(site, form, code)
+        found.setdefault(reading.ref.internal_id, reading)
+    return list(found.values())
