@@ -93,11 +93,19 @@ class Site:
 
     def conceal(self, text: str) -> str:
         """Return ``text`` without this connection's secrets, which some systems repeat in their errors."""
-        named = [value for name, value in self.settings.items() if is_secret_name(name)]
-        for secret in (self.password, *named):
-            if isinstance(secret, str) and len(secret) >= SHORTEST_SECRET:
+        for secret in self.secrets():
+            if len(secret) >= SHORTEST_SECRET:
                 text = text.replace(secret, MASK)
         return text
+
+    def secrets(self) -> list[str]:
+        """Return the values that nobody may see: the form hides them, or their names say so."""
+        named = (value for name, value in self.settings.items() if self._is_secret(name))
+        return [value for value in (self.password, *named) if isinstance(value, str) and value]
+
+    def _is_secret(self, name: str) -> bool:
+        hidden = self.profile.conn_fields.get(name, {}).get("schema", {}).get("format") == "password"
+        return hidden or is_secret_name(name)
 
     def url(self, path: str, **parts: Any) -> httpx2.URL:
         """Return ``base_url`` + ``path`` with ``parts`` filled in, each quoted."""

@@ -8,7 +8,6 @@ from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.limits import SETTING as LIMITS
 from airflow_provider_docflow.core.maintenance import SETTING as MAINTENANCE
 from airflow_provider_docflow.core.profile import SystemProfile
-from airflow_provider_docflow.core.redact import is_secret_name
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.systems import profile_of
 
@@ -58,7 +57,7 @@ def site_of(connection: Connection, profile: SystemProfile | None = None) -> Sit
         database="" if connection.conn_type in BORROWED else connection.schema or "",
         settings=settings,
     )
-    mask_secrets(connection, settings)
+    mask_secrets(site)
     return site
 
 
@@ -75,7 +74,8 @@ def _settings(connection: Connection, profile: SystemProfile) -> tuple[SystemPro
             field="extra",
             remedy="Open the connection and save it again.",
         )
-    configured = profile.configured({name: extra[name] for name in profile.conn_fields if name in extra})
+    # What a profile is resolved to may be resolved again, by settings of its own.
+    configured = profile.configured(extra)
     declared = {**profile.conn_fields, **configured.conn_fields}
     return configured, {name: extra[name] for name in (*declared, LIMITS, MAINTENANCE) if name in extra}
 
@@ -95,14 +95,9 @@ def _base_url(connection: Connection) -> str:
     return f"{scheme}://{name}{slash}{path}"
 
 
-def mask_secrets(connection: Connection, settings: dict[str, Any]) -> None:
+def mask_secrets(site: Site) -> None:
     """Have Airflow mask the connection's secrets in logs."""
     from airflow.sdk.log import mask_secret
 
-    for value in (connection.password, *_secret_values(settings)):
-        if value:
-            mask_secret(value)
-
-
-def _secret_values(settings: dict[str, Any]) -> list[str]:
-    return [value for name, value in settings.items() if is_secret_name(name) and isinstance(value, str)]
+    for value in site.secrets():
+        mask_secret(value)

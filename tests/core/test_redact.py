@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 
 import pytest
 
+from airflow_provider_docflow.core.profile import SystemProfile
 from airflow_provider_docflow.core.redact import MASK, redact, redact_text, redact_url
+from airflow_provider_docflow.core.site import Site
 
 SECRET = "s3cr3t-Value.42"
 
@@ -44,3 +47,25 @@ def test_a_long_text_is_searched_in_linear_steps() -> None:
 
     assert redact_text("x" * 65_535) == "x" * 65_535
     assert redact_text(text) == text
+
+
+def test_a_site_conceals_what_its_form_hides_whatever_the_name() -> None:
+    fields = {
+        "robot_key": {"label": "Robot", "schema": {"type": ["string", "null"], "format": "password"}},
+        "app_token": {"label": "Token", "schema": {"type": ["string", "null"]}},
+        "agent_id": {"label": "Agent", "schema": {"type": ["string", "null"]}},
+    }
+    profile = SystemProfile(
+        name="hides",
+        title="Hides",
+        docs_url="",
+        checked_on=date(2026, 11, 22),
+        documents={},
+        instance=lambda site: iter(()),  # type: ignore[arg-type, return-value]
+        conn_fields=fields,
+    )
+    settings = {"robot_key": SECRET, "app_token": f"{SECRET}-2", "agent_id": "1000001"}
+    site = Site(profile=profile, conn_id="oa", password=f"{SECRET}-3", settings=settings)
+    text = " ".join((site.password, *settings.values()))
+    assert sorted(site.secrets()) == [SECRET, f"{SECRET}-2", f"{SECRET}-3"]
+    assert SECRET not in site.conceal(text) and "1000001" in site.conceal(text)
