@@ -10,18 +10,19 @@ nothing, so that a process that dies in the middle is simply started again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, delete, func, or_, select, update
+from sqlalchemy import Connection, Table, and_, delete, exists, func, or_, select, update
 
 from airflow_provider_docflow.exceptions import InvalidDocument
 from airflow_provider_docflow.ledger.base import Store, insert_rows
 from airflow_provider_docflow.ledger.deliveries import REMEMBERED
 from airflow_provider_docflow.ledger.keys import digest_of
 from airflow_provider_docflow.ledger.models.memory import batch, batch_item, snapshot, touch
+from airflow_provider_docflow.ledger.models.reconciling import finding, finding_event
 from airflow_provider_docflow.ledger.models.shadows import shadow
 from airflow_provider_docflow.ledger.models.shared import delivery, inbox, quota
 from airflow_provider_docflow.ledger.models.writes import audit_event, incident, incident_event, intent
@@ -103,6 +104,7 @@ class Retention(Store):
             ("inbox events", self._inbox),
             ("webhook deliveries", self._deliveries),
             ("incident texts", self._incident_texts),
+            ("breaks", self._breaks),
             ("quotas", self._quotas),
             ("touches", self._touches),
             ("shadow reports", self._shadows),
@@ -206,16 +208,40 @@ class Retention(Store):
 
     def _incident_texts(self, connection: Connection, job: _Job, last: Start) -> _Portion:
         """Empty what closed incidents say; who had them, and when, stays."""
-        emptied = select(incident_event.c.incident_id).where(incident_event.c.event == "cleaned")
-        old = and_(incident.c.status == "closed", incident.c.closed_at < job.before)
-        ids = _ids(connection, incident, and_(old, incident.c.id.not_in(emptied)), job, last)
+        return self._closed(connection, job, last, incident, incident_event.c.incident_id, {"reason": ""})
+
+    def _breaks(self, connection: Connection, job: _Job, last: Start) -> _Portion:
+        """Empty what closed breaks of reconciliations say; which documents, how much and how long stays."""
+        nothing: dict[str, Any] = {"left": [], "right": [], "differences": [], "rule": None}
+        return self._closed(connection, job, last, finding, finding_event.c.break_id, {"body": nothing})
+
+    def _closed(
+        self,
+        connection: Connection,
+        job: _Job,
+        last: Start,
+        table: Table,
+        owner: Any,
+        emptied: Mapping[str, Any],
+    ) -> _Portion:
+        """Empty texts of what is closed, and of its history; what opens and closes again is emptied again.
+
+        :param owner: column of the history that names the row.
+        :param emptied: columns and what they say then.
+        """
+        events, now = owner.table, self._now()
+        cleaned = exists().where(
+            owner == table.c.id, events.c.event == "cleaned", events.c.at > table.c.closed_at
+        )
+        old = and_(table.c.status == "closed", table.c.closed_at < job.before, ~cleaned)
+        ids = _ids(connection, table, old, job, last)
         if ids and not job.dry_run:
+            values = {name: self._cipher.seal(value) for name, value in emptied.items()}
             nothing = self._cipher.seal("")
-            connection.execute(update(incident).where(incident.c.id.in_(ids)).values(reason=nothing))
-            mine = incident_event.c.incident_id.in_(ids)
-            connection.execute(update(incident_event).where(mine).values(note=nothing))
-            told = {"event": "cleaned", "actor": job.actor[:255], "note": nothing, "at": self._now()}
-            insert_rows(connection, incident_event, [{**told, "incident_id": number} for number in ids])
+            connection.execute(update(table).where(table.c.id.in_(ids)).values(values))
+            connection.execute(update(events).where(owner.in_(ids)).values(note=nothing))
+            told = {"event": "cleaned", "actor": job.actor[:255], "note": nothing, "at": now}
+            insert_rows(connection, events, [{**told, owner.name: number} for number in ids])
         return _Portion(len(ids), _next(ids, job))
 
     def _quotas(self, connection: Connection, job: _Job, last: Start) -> _Portion:

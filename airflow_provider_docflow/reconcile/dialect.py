@@ -186,7 +186,8 @@ class SparkDialect(Dialect):
 
     def narrow(self, expression: str) -> str:
         """Return a text with its full-width signs made narrow."""
-        before, after = HALF_WIDTH.split("'")
+        # A backslash begins an escape in Spark's literals; a lost one would shift all letters after it.
+        before, after = HALF_WIDTH.replace("\\", "\\\\").split("'")
         return f"translate({expression}, '{FULL_WIDTH}', concat('{before}', char(39), '{after}'))"
 
     def words(self, expression: str) -> str:
