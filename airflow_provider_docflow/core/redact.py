@@ -8,13 +8,13 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 MASK = "***"
 _SECRET_NAME = re.compile(
-    r"(pass(word|wd)?|secret|token|(?:api|access|aes|encrypt)[-_]?key|authorization|signature|^sign$|session|cookie|credential)",
+    r"(pass(word|wd)?|secret|token|(?:api|access|aes|encrypt|robot)[-_]?key|authorization|signature|^sign$|session|cookie|credential)",
     re.IGNORECASE,
 )
 # The run before the word is bounded and starts at a word: unbounded, a long text takes quadratic time.
 _IN_TEXT = re.compile(
     r"""(?ix)
-    (?P<name>["']?(?:(?<![\w-])[\w-]{1,48})?(?:password|passwd|secret|token|(?:api|access|aes|encrypt)[-_]?key|authorization|signature|appkey|sign)["']?)
+    (?P<name>["']?(?:(?<![\w-])[\w-]{1,48})?(?:password|passwd|secret|token|(?:api|access|aes|encrypt|robot)[-_]?key|authorization|signature|appkey|sign)["']?)
     (?P<sep>\s*[:=]\s*)
     (?P<value>(?:bearer|basic|session)\s+[^\s,;&"'}]+|"[^"]*"|'[^']*'|[^\s,;&"'}]+)
     """
@@ -33,7 +33,11 @@ def redact_url(url: str) -> str:
     parts = urlsplit(url)
     host = parts.netloc.rsplit("@", 1)[-1]
     query = urlencode(
-        [(name, MASK if is_secret_name(name) else value) for name, value in parse_qsl(parts.query, True)],
+        [
+            # A robot's address ends in key=, and that is all that protects it.
+            (name, MASK if is_secret_name(name) or name == "key" else value)
+            for name, value in parse_qsl(parts.query, True)
+        ],
         safe="*",
     )
     return urlunsplit((parts.scheme, host, parts.path, query, ""))
