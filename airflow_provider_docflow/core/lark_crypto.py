@@ -8,7 +8,6 @@ application's Encrypt Key. Page: "handle-events" (open.feishu.cn); vector F1 of 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import os
 
@@ -56,7 +55,7 @@ class LarkCipher:
         """
         try:
             sealed = base64.b64decode(encrypt, validate=True)
-        except binascii.Error:
+        except ValueError:
             raise Authentication("an event is not base64.", field="encrypt") from None
         if len(sealed) < 2 * _BLOCK or len(sealed) % _BLOCK:
             raise Authentication("an event was cut off.", field="encrypt")

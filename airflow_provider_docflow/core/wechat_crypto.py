@@ -88,7 +88,7 @@ class WechatCrypto:
             raise Authentication("the signature of an event does not fit the token", field="msg_signature")
         try:
             sealed = base64.b64decode(envelope.encrypt, validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise Authentication("an event is not base64", field="encrypt") from error
         if not sealed or len(sealed) % 16:
             raise Authentication("an event was cut off", field="encrypt")
