@@ -42,6 +42,7 @@ class Api:
             "ExecuteOperation": self._operate,
             "WorkflowAudit": self._decide,
             "Push": self._push,
+            "AttachmentUpload": lambda call: _good(self._files.upload(call)),
             "AttachmentUpLoad": lambda call: _good(self._files.upload(call)),
             "AttachmentDownLoad": lambda call: _good(self._files.download(call)),
         }

@@ -41,12 +41,13 @@ class Files:
         file_id = str(data.get("FileId") or "")
         if not file_id:
             file_id = self._begin(data)
-        known = self._store.value("SELECT complete FROM kingdee_file WHERE id = ?", (file_id,))
-        if known is None or known:
+        sql = "SELECT content FROM kingdee_file WHERE id = ? AND complete = 0"
+        known = self._store.value(sql, (file_id,))
+        if known is None:
             raise Refused(10, "附件不存在或已上传完成")
         self._store.execute(
-            "UPDATE kingdee_file SET content = content || ?, complete = ? WHERE id = ?",
-            (piece, int(bool(data.get("IsLast"))), file_id),
+            "UPDATE kingdee_file SET content = ?, complete = ? WHERE id = ?",
+            (known + piece, int(bool(data.get("IsLast"))), file_id),
         )
         return {"FileId": file_id}
 

@@ -41,8 +41,9 @@ def create(site: Site, items: Sequence[WriteItem]) -> Exchange[list[WriteResult]
     models: dict[int, Model] = {}
     for position, item in enumerate(items):
         try:
-            models[position] = model_of(site, form, item)
-            put_marks(site, form, item, models[position])
+            model = model_of(site, form, item)
+            put_marks(site, form, item, model)
+            models[position] = model
         except exc.PermanentError as error:
             error.document, error.system = error.document or item.reference, site.conn_id
             results[position] = error

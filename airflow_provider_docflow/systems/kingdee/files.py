@@ -50,6 +50,7 @@ def upload(site: Site, ref: DocumentRef, name: str, content: bytes) -> Exchange[
     """
     form = form_of(site, ref.document_type)
     size = int(site.setting("attachment_chunk_bytes", 1 << 20))
+    method = str(site.setting("upload_method", "AttachmentUpload"))
     pieces = list(chunks(content, size)) or [b""]
     file_id = ""
     for position, piece in enumerate(pieces):
@@ -65,7 +66,7 @@ def upload(site: Site, ref: DocumentRef, name: str, content: bytes) -> Exchange[
             "FileId": file_id,
             "SendByte": base64.b64encode(bytes(piece)).decode(),
         }
-        body = yield from post(site, "AttachmentUpLoad", {"data": data}, writes=True)
+        body = yield from post(site, method, {"data": data}, writes=True)
         error = failed(site, body, ref.number or ref.internal_id)
         if error is not None:
             raise error

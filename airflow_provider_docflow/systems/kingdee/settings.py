@@ -97,6 +97,14 @@ _NAMED: Sequence[tuple[str, dict[str, Any]]] = (
         _number("Bytes per piece", "Of an attached file." + _UNVERIFIED, default=1 << 20, minimum=1),
     ),
     (
+        "upload_method",
+        _text(
+            "Method of uploads",
+            "AttachmentUpload as the vendor's client spells it; others write AttachmentUpLoad." + _UNVERIFIED,
+            default="AttachmentUpload",
+        ),
+    ),
+    (
         "calls_per_minute",
         _number(
             "Calls per minute", "What the licence allows; empty: no limit is known." + _UNVERIFIED, minimum=1
