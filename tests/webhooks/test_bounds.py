@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-import socket
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -21,11 +19,11 @@ from airflow_provider_docflow.webhooks import app as apps
 from airflow_provider_docflow.webhooks.app import LARGEST_BODY, MOST_AT_ONCE, Webhooks, create_app
 from airflow_provider_docflow.webhooks.rates import Rates
 from airflow_provider_docflow.webhooks.receiver import Receiver
-from airflow_provider_docflow.webhooks.serving import server
 from airflow_provider_docflow.webhooks.settings import Settings
 from tests.waiting.waits import until
 from tests.webhooks.conftest import kept
 from tests.webhooks.sender import Clock, Sender, decided
+from tests.webhooks.serving import served
 
 HANGS = 30
 
@@ -33,14 +31,8 @@ HANGS = 30
 @pytest.fixture
 def port(receiver: Receiver) -> Iterator[int]:
     """The addresses behind a real server."""
-    running = server(receiver)
-    taken = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=running.run, args=([taken],))
-    thread.start()
-    yield taken.getsockname()[1]
-    running.should_exit = True
-    thread.join()
-    taken.close()
+    with served(receiver) as url:
+        yield httpx2.URL(url).port or 0
 
 
 def _sent(port: int, conn_id: str, length: int, *, told: bool) -> tuple[int, bytes]:

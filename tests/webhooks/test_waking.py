@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,27 +19,14 @@ from airflow_provider_docflow.ledger import Ledger
 from airflow_provider_docflow.sandbox import FaultRule, Sandbox
 from airflow_provider_docflow.triggers.watcher import Watcher
 from airflow_provider_docflow.webhooks.receiver import Receiver
-from airflow_provider_docflow.webhooks.serving import server
 from airflow_provider_docflow.webhooks.settings import Settings
 from tests.waiting.oa import INSTANCE, Oa, ref
 from tests.waiting.waits import all_of, trigger, triggerer, until
 from tests.webhooks.sender import SECRET, Clock, Sender, decided
+from tests.webhooks.serving import served
 
 NEVER = 3_600.0
 TOKEN, KEY, CORP = "tok123", "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG", "dingsandboxcorp"
-
-
-@contextmanager
-def served(receiver: Receiver) -> Iterator[str]:
-    """The addresses behind a real server; gives their beginning."""
-    running = server(receiver)
-    taken = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=running.run, args=([taken],))
-    thread.start()
-    yield f"http://127.0.0.1:{taken.getsockname()[1]}/webhooks"
-    running.should_exit = True
-    thread.join()
-    taken.close()
 
 
 @pytest.fixture
