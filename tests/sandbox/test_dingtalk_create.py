@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from typing import Any
 
@@ -54,9 +55,29 @@ def test_create_is_not_idempotent(sandbox: Sandbox, dingtalk: DingTalk, code: st
 def test_values_come_back_as_strings(dingtalk: DingTalk, code: str) -> None:
     instance = dingtalk.get(dingtalk.create(code, form(**GOOD)).json()["instanceId"])
     shown = {item["name"]: item["value"] for item in instance["formComponentValues"]}
-    assert shown == {"编号": "PR-1", "金额": "100.50", **GOOD}
+    assert all(isinstance(value, str) for value in shown.values())
+    otherwise = {"联系人", "部门", "关联", "明细"}
+    same = {name: value for name, value in shown.items() if name not in otherwise}
+    assert same == {
+        "编号": "PR-1",
+        "金额": "100.50",
+        **{name: value for name, value in GOOD.items() if name not in otherwise},
+    }
     first = instance["formComponentValues"][0]
     assert first["componentType"] == "TextField" and first["id"].startswith("TextField-")
+
+
+def test_people_departments_approvals_and_tables_are_shown_in_another_way(
+    dingtalk: DingTalk, code: str
+) -> None:
+    instance = dingtalk.get(dingtalk.create(code, form(**GOOD)).json()["instanceId"])
+    shown = {item["name"]: item for item in instance["formComponentValues"]}
+    assert shown["联系人"]["value"] == "员工 u9"
+    assert json.loads(shown["联系人"]["extValue"]) == [{"emplId": "u9", "name": "员工 u9"}]
+    assert [one["id"] for one in json.loads(shown["部门"]["extValue"])] == ["12", "-1"]
+    assert json.loads(shown["关联"]["extValue"])["list"][0]["procInstId"] == "x"
+    first, _ = json.loads(shown["明细"]["value"])
+    assert [(cell["label"], cell["value"]) for cell in first["rowValue"]] == [("物料", "M-1"), ("数量", "2")]
 
 
 def test_what_a_new_instance_looks_like(dingtalk: DingTalk, code: str) -> None:

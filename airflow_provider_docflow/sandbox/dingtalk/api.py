@@ -69,7 +69,8 @@ class WorkflowApi:
         wanted = call.query.get("processInstanceId", "")
         if not wanted:
             raise ApiError("processInstanceIdError")
-        return {"result": shown(self._instances.get(wanted, as_of=call.as_of)), "success": "true"}
+        found = self._instances.get(wanted, as_of=call.as_of)
+        return {"result": shown(found, self._instances.components(found)), "success": "true"}
 
     def ids(self, call: Call) -> dict[str, Any]:
         """Page "obtain-an-approval-list-of-instance-ids"."""

@@ -77,7 +77,7 @@ def labels_of(component: Component) -> list[str]:
     """Return the name or names under which values address a component; a date range has two."""
     label = component["props"]["label"]
     if component["componentType"] == "DDDateRangeField":
-        return list(_json_list(label) or [label])
+        return list(json_list(label) or [label])
     return [label]
 
 
@@ -120,7 +120,7 @@ def _addressed(components: list[Component], item: Any) -> tuple[Component, str |
         props = component["props"]
         names = {props["label"], json.dumps(labels_of(component), ensure_ascii=False, separators=(",", ":"))}
         same_id = item.get("id") and item["id"] == props["componentId"]
-        if same_id or item["name"] in names or _json_list(item["name"]) == _json_list(props["label"], ()):
+        if same_id or item["name"] in names or json_list(item["name"]) == json_list(props["label"], ()):
             return component, value or None
     raise ApiError("formConverterError", f"表单数据校验失败，失败控件：{item['name']}")
 
@@ -155,7 +155,7 @@ def check(component: Component, value: str) -> None:
 
 
 def _check_table(component: Component, value: str) -> None:
-    rows = _json_list(value)
+    rows = json_list(value)
     if rows is None or not all(isinstance(row, list) for row in rows):
         raise _bad(component)
     by_label = {child["props"]["label"]: child for child in component["children"]}
@@ -177,7 +177,8 @@ def _bad(component: Component) -> ApiError:
     return ApiError("formConverterError", f"表单数据校验失败，失败控件：{component['props']['label']}")
 
 
-def _json_list(text: str, default: Any = None) -> Any:
+def json_list(text: str, default: Any = None) -> Any:
+    """Return the list that a text holds as JSON, or ``default`` if it holds none."""
     try:
         parsed = json.loads(text)
     except ValueError:
@@ -199,7 +200,7 @@ def _date(value: str, component: Component) -> bool:
 
 
 def _range(value: str, component: Component) -> bool:
-    pair = _json_list(value)
+    pair = json_list(value)
     both = isinstance(pair, list) and len(pair) >= 2 and all(isinstance(end, str) for end in pair[:2])
     return both and all(_date(end, component) for end in pair[:2])
 
@@ -216,23 +217,23 @@ def _one_option(value: str, component: Component) -> bool:
 
 
 def _many_options(value: str, component: Component) -> bool:
-    chosen = _json_list(value)
+    chosen = json_list(value)
     return chosen is not None and set(map(str, chosen)) <= _options(component)
 
 
 def _texts(value: str, component: Component) -> bool:
-    parsed = _json_list(value)
+    parsed = json_list(value)
     return parsed is not None and all(isinstance(item, str) for item in parsed)
 
 
 def _departments(value: str, component: Component) -> bool:
-    parsed = _json_list(value)
+    parsed = json_list(value)
     ids = value.split(",") if parsed is None else [str(item) for item in parsed]
     return all(re.fullmatch(r"-?\d+", item.strip()) for item in ids)
 
 
 def _files(value: str, component: Component) -> bool:
-    parsed = _json_list(value)
+    parsed = json_list(value)
     return bool(parsed) and all(
         isinstance(item, dict) and all(item.get(name) not in (None, "") for name in _FILE) for item in parsed
     )

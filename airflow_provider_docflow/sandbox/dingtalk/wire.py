@@ -14,7 +14,9 @@ from starlette.responses import JSONResponse, Response
 
 from airflow_provider_docflow.sandbox.dingtalk.errors import ApiError
 from airflow_provider_docflow.sandbox.dingtalk.flow import Instance
+from airflow_provider_docflow.sandbox.dingtalk.forms import Component
 from airflow_provider_docflow.sandbox.dingtalk.identity import Identity
+from airflow_provider_docflow.sandbox.dingtalk.showing import read_form
 from airflow_provider_docflow.sandbox.layer import WISH
 from airflow_provider_docflow.sandbox.store import Store
 
@@ -102,7 +104,7 @@ def minute(moment: int | None) -> str | None:
     return None if moment is None else f"{datetime.fromtimestamp(moment / 1000, UTC):%Y-%m-%dT%H:%MZ}"
 
 
-def shown(instance: Instance) -> dict[str, Any]:
+def shown(instance: Instance, components: list[Component]) -> dict[str, Any]:
     """Return an instance as the get call shows it; absent values are left out."""
     names = [
         "title",
@@ -119,6 +121,8 @@ def shown(instance: Instance) -> dict[str, Any]:
         "formComponentValues",
     ]
     result = {name: instance[name] for name in names}
+    kinds = {item["props"]["componentId"]: item for item in components}
+    result["formComponentValues"] = [read_form(item, kinds) for item in instance["formComponentValues"]]
     result["createTime"] = minute(instance["createTime"])
     result["finishTime"] = minute(instance.get("finishTime"))
     # Only instances that were started by API show their approvers.

@@ -46,8 +46,9 @@ from airflow_provider_docflow.systems.dingtalk import (
     wire,
 )
 from airflow_provider_docflow.systems.dingtalk.channels import CHANNELS
+from airflow_provider_docflow.systems.dingtalk.defaults import DEFAULT_FIELDS
 from airflow_provider_docflow.systems.dingtalk.events import WEBHOOK
-from airflow_provider_docflow.systems.dingtalk.forms import DEFAULT_FIELDS, forms_of
+from airflow_provider_docflow.systems.dingtalk.forms import forms_of
 from airflow_provider_docflow.systems.dingtalk.notify import (
     ROBOT_LIMIT,
     send_robot,

@@ -1,15 +1,16 @@
 """
 The values of a form's controls: text in every case, with lists and tables as JSON inside that text.
 
-What is read differs from what is sent: a contact shows a name and has the user id in ``extValue``, a table's
-rows become ``[{"rowValue": [{"label", "value"}]}]``, and a control left empty may say ``"null"``. Pages:
+What is read differs from what is sent: a contact shows a name and has the user id in ``extValue``, a related
+approval shows its title and has its id there, a table's rows become ``[{"rowValue": [{"label", "value"}]}]``,
+and a control left empty may say ``"null"``. :func:`sendable` turns the one into the other. Pages:
 "FormComponentValues" and "obtains-the-details-of-a-single-approval-instance-pop".
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -24,6 +25,7 @@ KINDS = frozenset((*PLAIN, *LISTS, *SEVERAL, "DDAttachment", "TableField"))
 """Controls that may be mapped. TextNote has no value; suites cannot be created by API."""
 
 _ID_IN_EXTRA = {"InnerContactField": "emplId", "DepartmentField": "id"}
+_FILE = ("spaceId", "fileName", "fileSize", "fileType", "fileId")
 SCHEME = "dingtalk://"
 
 
@@ -38,23 +40,39 @@ def plain(value: Any) -> str:
         return format(value, "f")
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, list | dict):
+        return json_text(value)
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
 def encode(kind: str, values: Sequence[Any], pattern: str = "") -> str:
     """Return the text of a control; empty where every value is missing.
 
-    :param values: one per mapped field, None where it is missing.
+    :param values: one per mapped field, None where it is missing; a control of many may have one list.
     :param pattern: the control's date format, where it shows a time.
+    :raises ValueError: half a range, or a part of an address that would become two.
     """
-    if all(value is None for value in values):
+    if all(value in (None, [], ()) for value in values):
         return ""
+    if kind in LISTS:
+        return json_text([plain(value) for value in _flat(values) if value is not None])
     texts = ["" if value is None else plain(value) for value in values]
     if kind in ("DDDateField", "DDDateRangeField") and "HH" in pattern:
         texts = [f"{text} 00:00" if text else "" for text in texts]
-    if kind in LISTS or kind == "DDDateRangeField":
-        return json_text([text for text in texts if text])
-    return ",".join(texts) if kind == "AddressField" else texts[0]
+    if kind == "DDDateRangeField":
+        if not all(texts):
+            raise ValueError("a range needs its beginning and its end")
+        return json_text(texts)
+    if kind == "AddressField":
+        if any("," in text for text in texts):
+            raise ValueError("a comma divides the parts of an address")
+        return ",".join(texts).rstrip(",")
+    return texts[0]
+
+
+def _flat(values: Sequence[Any]) -> Iterator[Any]:
+    for value in values:
+        yield from value if isinstance(value, list | tuple) else (value,)
 
 
 def decode(kind: str, item: Mapping[str, Any]) -> list[str]:
@@ -67,6 +85,8 @@ def decode(kind: str, item: Mapping[str, Any]) -> list[str]:
         return []
     if kind in _ID_IN_EXTRA:
         return _ids(kind, item, text)
+    if kind == "RelateField":
+        return _related(item, text)
     if kind in LISTS:
         return [str(entry) for entry in _list(text)]
     if kind == "DDDateRangeField":
@@ -90,14 +110,50 @@ def _list(text: str) -> list[Any]:
 
 def _ids(kind: str, item: Mapping[str, Any], text: str) -> list[str]:
     """Return ids of people or departments: names can be shared, so a name alone is refused."""
-    extra = item.get("extValue", item.get("extendValue"))
-    shown = json.loads(extra) if isinstance(extra, str) and extra not in ("", "null") else extra
+    shown = _extra(item)
     if isinstance(shown, list) and shown:
         return [str(entry[_ID_IN_EXTRA[kind]]) for entry in shown if isinstance(entry, dict)]
     try:
         return [str(entry) for entry in _list(text)]
     except ValueError:
         raise ValueError(f"{text[:60]!r} shows a name and no id") from None
+
+
+def _extra(item: Mapping[str, Any]) -> Any:
+    extra = item.get("extValue", item.get("extendValue"))
+    return json.loads(extra) if isinstance(extra, str) and extra not in ("", "null") else extra
+
+
+def _related(item: Mapping[str, Any], text: str) -> list[str]:
+    """Return the ids of related approvals: a title alone is refused."""
+    shown = _extra(item)
+    entries = shown.get("list") if isinstance(shown, dict) else shown
+    if isinstance(entries, list) and entries:
+        return [str(entry["procInstId"]) for entry in entries if isinstance(entry, dict)]
+    try:
+        return [str(entry) for entry in _list(text)]
+    except ValueError:
+        raise ValueError(f"{text[:60]!r} shows a title and no id") from None
+
+
+def sendable(item: Mapping[str, Any]) -> str:
+    """Return the text that would be sent for a control as it was read; as it is where nobody can tell."""
+    kind, text = str(item.get("componentType") or ""), blank_or(item.get("value"))
+    if not text:
+        return ""
+    try:
+        if kind == "TableField":
+            return json_text([_cells_of(row) for row in rows_of(text)])
+        if kind == "DDAttachment":
+            return json_text([{name: str(entry[name]) for name in _FILE} for entry in _list(text)])
+        return json_text(decode(kind, item)) if kind in (*_ID_IN_EXTRA, "RelateField") else text
+    except (ValueError, KeyError, TypeError):
+        return text
+
+
+def _cells_of(row: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    cells = [{"name": str(cell["name"]), "value": sendable(cell)} for cell in row]
+    return [cell for cell in cells if cell["value"]]
 
 
 def rows_of(text: str) -> list[list[dict[str, Any]]]:

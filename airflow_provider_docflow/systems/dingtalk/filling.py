@@ -116,11 +116,17 @@ def _line(form: Form, table: Control, row: Sequence[Mapping[str, Any]], instance
 
 
 def _set(control: Control, item: Mapping[str, Any], data: dict[str, Any], instance: str) -> None:
-    found = components.decode(control.kind, item)
+    found: list[Any] = components.decode(control.kind, item)
+    if control.kind in components.LISTS and len(found) > 1 and control.paths[0].startswith("extensions."):
+        # A tenant's own field may hold many; a field of the canonical document holds one.
+        found = [found]
     if len(found) > len(control.paths):
         raise ValueError(f"holds {len(found)} values, the document has room for {len(control.paths)}")
     for path, text in zip(control.paths, found, strict=False):
         if text:
+            if isinstance(text, list):
+                fields.put(data, path, text, instance)
+                continue
             if fields.sort_of(path) == "decimal":
                 # Only 1234.50 as people write it: what else a decimal parser takes was not typed as a number.
                 exact_decimal(text, decimals=MOST_DECIMALS)
@@ -129,7 +135,7 @@ def _set(control: Control, item: Mapping[str, Any], data: dict[str, Any], instan
 
 def _keep(form: Form, item: Mapping[str, Any], data: dict[str, Any], instance: str) -> None:
     """Keep a control without a map, so that it survives a round trip."""
-    text, name = components.blank_or(item.get("value")), item.get("name")
+    text, name = components.sendable(item), item.get("name")
     if text and name and name != form.mark_control:
         data.setdefault("extensions", {}).setdefault(instance, {})[str(name)] = text
 

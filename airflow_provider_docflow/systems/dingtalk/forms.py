@@ -27,7 +27,8 @@ numbers NumberField, notes TextareaField, attachments DDAttachment, lines TableF
 the form has no control. ``omit`` names material fields that a document may lose on its way into the form,
 without ``[n]``; all others that have no control are refused. ``mark_control`` is a text control in which
 docflow puts its mark. Controls that are not mapped are kept as the document's tenant fields. Without
-``fields`` the default of the type holds (:data:`DEFAULT_FIELDS`).
+``fields`` the default of the type holds
+(:data:`~airflow_provider_docflow.systems.dingtalk.defaults.DEFAULT_FIELDS`).
 """
 
 from __future__ import annotations
@@ -43,31 +44,7 @@ from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import DocumentType
 from airflow_provider_docflow.exceptions import InvalidDocument, Misconfigured, Unsupported
 from airflow_provider_docflow.systems.dingtalk.components import KINDS, SEVERAL
-
-DEFAULT_FIELDS: Mapping[str, Mapping[str, Any]] = {
-    "purchase_requisition": {
-        "单号": "id",
-        "公司": "company_code",
-        "申请日期": "issue_date",
-        "币种": "document_currency_code",
-        "明细": {
-            "path": "lines",
-            "fields": {
-                "行号": "line_id",
-                "物料": "item_id",
-                "名称": "description",
-                "数量": "quantity",
-                "单位": "unit_code",
-                "单价": "price_amount",
-                "供应商": "seller_supplier_party.id",
-                "成本中心": "accounting.0.cost_centre",
-            },
-        },
-        "合计金额": "payable_amount",
-        "备注": "notes.0",
-    }
-}
-"""Controls of the forms that the examples use, by document type."""
+from airflow_provider_docflow.systems.dingtalk.defaults import DEFAULT_FIELDS
 
 _ENTRIES = frozenset({"process_code", "mark_control", "fields", "constants", "omit"})
 _SPEC = frozenset({"path", "type", "format", "fields"})

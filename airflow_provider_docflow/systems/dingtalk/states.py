@@ -63,7 +63,11 @@ _RECORDS = {
     "REDIRECT_TASK": "transferred",
     "REDIRECT_PROCESS": "returned",
     "TERMINATE_PROCESS_INSTANCE": "withdrawn",
+    # Somebody else is asked as well, before or after whoever adds them: that signs nothing by itself.
+    "APPEND_TASK_BEFORE": "commented",
+    "APPEND_TASK_AFTER": "commented",
 }
+_NO_DECISION = ("START_PROCESS_INSTANCE", "FINISH_PROCESS_INSTANCE", "PROCESS_CC", "NONE", "")
 _EXECUTED = ("EXECUTE_TASK_NORMAL", "EXECUTE_TASK_AGENT")
 
 
@@ -155,13 +159,17 @@ def _entries(raw: Raw) -> Iterator[ApprovalEntry]:
     for record in raw.get("operationRecords") or ():
         kind, result = record.get("type"), record.get("result")
         decision = _DECIDED.get(str(result)) if kind in _EXECUTED else _RECORDS.get(str(kind))
+        remark = str(record.get("remark") or "")
         if kind in _EXECUTED and _is_of_requester(raw, record):
             decision = None
+        elif decision is None and kind not in (*_EXECUTED, *_NO_DECISION):
+            # A word that nobody listed decides nothing, and is not passed over either.
+            decision = "commented"
+        if decision == "commented" and kind != "ADD_REMARK":
+            remark = f"{kind}: {remark}" if remark else str(kind)
         if decision is not None:
             principal = _principal(raw, record) if kind == "EXECUTE_TASK_AGENT" else ""
-            yield _entry(
-                raw, decision, record.get("userId"), record.get("date"), record.get("remark"), principal
-            )
+            yield _entry(raw, decision, record.get("userId"), record.get("date"), remark, principal)
 
 
 def _is_of_requester(raw: Raw, record: Raw) -> bool:

@@ -11,8 +11,8 @@ from airflow_provider_docflow.core.profile import WriteItem
 from airflow_provider_docflow.document import Attachment
 from airflow_provider_docflow.sandbox.faults import FaultRule
 from airflow_provider_docflow.systems.dingtalk.components import file_entries
+from airflow_provider_docflow.systems.dingtalk.defaults import DEFAULT_FIELDS
 from airflow_provider_docflow.systems.dingtalk.files import download, upload
-from airflow_provider_docflow.systems.dingtalk.forms import DEFAULT_FIELDS
 from tests.systems.dingtalk.conftest import COMPONENTS, FLOW, MARK, TYPE, Desk, requisition, values
 
 pytestmark = pytest.mark.parametrize("desk", ["async"], indirect=True)

@@ -26,7 +26,7 @@ def form(**entry: Any) -> dict[str, Any]:
         ({"requisition": {"process_code": "P"}}, "no such document type"),
         ({TYPE: {}}, "process_code is missing"),
         (form(extra=1), "no entry 'extra'"),
-        ({"contract": {"process_code": "P"}}, "fields is missing"),
+        ({"delivery": {"process_code": "P"}}, "fields is missing"),
         (form(fields={**FIELDS, "税": "tax"}), "税: 'tax' is no field of a document"),
         (form(fields={**FIELDS, "税": {"path": "tax_amount", "kind": "x"}}), "税: there is no entry 'kind'"),
         (form(fields={**FIELDS, "税": {"type": "MoneyField"}}), "税: path is missing"),

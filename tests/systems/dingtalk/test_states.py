@@ -187,3 +187,35 @@ def test_moments_are_utc_and_anything_else_is_none() -> None:
     assert str(moment("2026-03-31T08:05+08:00")) == "2026-03-31 00:05:00+00:00"
     assert moment("2026-03-31T08:05") is None
     assert moment(None) is None
+
+
+def recorded(kind: str, result: str = "NONE", **more: Any) -> dict[str, Any]:
+    return {"type": kind, "result": result, "userId": "li.na", "date": "2026-03-31T09:00Z", **more}
+
+
+EVERY_RECORD = (
+    (recorded("START_PROCESS_INSTANCE"), None, ""),
+    (recorded("EXECUTE_TASK_NORMAL", "AGREE", remark="好"), "approved", "好"),
+    (recorded("EXECUTE_TASK_NORMAL", "REFUSE"), "rejected", ""),
+    (recorded("EXECUTE_TASK_NORMAL"), None, ""),
+    (recorded("EXECUTE_TASK_AGENT", "AGREE"), "approved", ""),
+    (recorded("APPEND_TASK_BEFORE", remark="先问王伟"), "commented", "APPEND_TASK_BEFORE: 先问王伟"),
+    (recorded("APPEND_TASK_AFTER", "AGREE"), "commented", "APPEND_TASK_AFTER"),
+    (recorded("REDIRECT_TASK", remark="休假"), "transferred", "休假"),
+    (recorded("REDIRECT_PROCESS", remark="数量?"), "returned", "数量?"),
+    (recorded("ADD_REMARK", remark="PO-1"), "commented", "PO-1"),
+    (recorded("PROCESS_CC"), None, ""),
+    (recorded("TERMINATE_PROCESS_INSTANCE", remark="错"), "withdrawn", "错"),
+    (recorded("FINISH_PROCESS_INSTANCE"), None, ""),
+    (recorded("VOTE_TASK", "AGREE"), "commented", "VOTE_TASK"),
+)
+
+
+@pytest.mark.parametrize(("record", "decision", "comment"), EVERY_RECORD, ids=lambda value: str(value)[:24])
+def test_every_operation_is_a_decision_a_remark_or_nothing(record: Any, decision: Any, comment: str) -> None:
+    raw = instance("RUNNING", operationRecords=[record])
+    entries = states.history(states.Bundle("1", raw, {}))
+    assert [entry.decision for entry in entries] == ([decision] if decision else [])
+    assert [entry.comment for entry in entries] == ([comment] if decision else [])
+    # What nobody listed never signs.
+    assert signers(entries) == ({"li.na"} if decision == "approved" else set())
