@@ -21,6 +21,7 @@ COLUMNS = (
     *("read", "list", "create", "bulk", "amend", "submit", "approve", "status", "attachments"),
     *("changes", "webhook", "idempotency", "limits", "messages"),
 )
+_ANY_FORM = {"nccloud": {"read": {"path": "/"}, "write_back": {"path": "/"}}}
 _SPANS = {1.0: "s", 60.0: "min", 3600.0: "h", 86_400.0: "d"}
 
 
@@ -29,7 +30,9 @@ def profiles() -> Iterator[SystemProfile]:
     for name in names():
         yield profile_of(name)
     for name in SHIPPED:
-        profile = profile_at(name)
+        # Which document types there are, a connection says; each can do the same.
+        form = {"fields": {"number": "id"}, **_ANY_FORM.get(name, {})}
+        profile = profile_at(name).configured({"forms": {kind.value: form for kind in DocumentType}})
         yield replace(profile, name=f"rest: {name}")
 
 
@@ -55,7 +58,7 @@ def cells(row: Capability, language: str = "en") -> dict[str, str]:
         return dict.fromkeys(COLUMNS, text("capability.by_profile", language))
     found: dict[str, str] = {}
     for column in COLUMNS:
-        value = getattr(row, column)
+        value = (*row.limits, *row.login_limits) if column == "limits" else getattr(row, column)
         found[column] = _cell(row, column, value, language) if value else DASH
     return found
 
@@ -67,7 +70,9 @@ def _cell(row: Capability, column: str, value: Any, language: str) -> str:
         how = text(f"capability.idempotency_{value}", language, seconds=f"{row.settle_seconds:g}")
         return f"{text(row.guarantee, language)} ({how})"
     if column == "limits":
-        return ", ".join(limit_text(*one, language=language) for one in value)
+        logins = [limit_text(*one, language=language) for one in row.login_limits]
+        calls = [limit_text(*one, language=language) for one in row.limits]
+        return ", ".join([*calls, *(text("capability.logins", language, limit=one) for one in logins)])
     if column == "status":
         return ", ".join(text(f"capability.axis_{axis}", language) for axis in value)
     if column in ("submit", "approve", "attachments"):
@@ -121,8 +126,9 @@ def _shared(told: Sequence[dict[str, str]], column: str, language: str) -> str:
         return values[0]
     if column in ("status", "approve", "attachments"):
         parts = {part for value in values if value != DASH for part in value.split(", ")}
-        order = [text(f"capability.axis_{axis}", language) for axis in AXES]
-        return ", ".join(sorted(parts, key=lambda part: (order.index(part) if part in order else 0, part)))
+        words = [*(f"axis_{axis}" for axis in AXES), "approve_wait", "approve_decide", "attachments_read"]
+        order = [text(f"capability.{word}", language) for word in words]
+        return ", ".join(sorted(parts, key=lambda part: order.index(part) if part in order else 99))
     yes = [value for value in values if value != DASH]
     return (
         " / ".join(yes)

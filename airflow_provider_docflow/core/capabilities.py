@@ -42,6 +42,7 @@ class Capability:
     settle_seconds: float = 0.0
     guarantee: str = ""
     limits: tuple[tuple[str, int, float], ...] = ()
+    login_limits: tuple[tuple[str, int, float], ...] = ()
     messages: tuple[str, ...] = ()
 
 
@@ -83,6 +84,7 @@ def _row(profile: SystemProfile, name: str, kind: DocumentProfile) -> Capability
         settle_seconds=create.probe.settle_seconds if create else 0.0,
         guarantee=create.probe.guarantee if create else "",
         limits=tuple((one.name, one.count, one.seconds) for one in profile.limits),
+        login_limits=tuple((one.name, one.count, one.seconds) for one in profile.login_limits),
         messages=tuple(sorted(profile.channels)),
     )
 

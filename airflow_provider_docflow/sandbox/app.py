@@ -30,7 +30,16 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from airflow_provider_docflow.exceptions import DocflowError
-from airflow_provider_docflow.sandbox import cosmic, dingtalk, feishu, kingdee, rest, wecom, yonbip
+from airflow_provider_docflow.sandbox import (
+    cosmic,
+    dingtalk,
+    experimental,
+    feishu,
+    kingdee,
+    rest,
+    wecom,
+    yonbip,
+)
 from airflow_provider_docflow.sandbox.clock import Clock, Jobs
 from airflow_provider_docflow.sandbox.faults import FaultBook, rule_from
 from airflow_provider_docflow.sandbox.finance import create_finance
@@ -50,6 +59,9 @@ STAND_INS: tuple[Callable[[Parts], StandIn], ...] = (
     feishu.stand_in,
     kingdee.stand_in,
     yonbip.stand_in,
+    experimental.weaver,
+    experimental.seeyon,
+    experimental.nccloud,
 )
 
 

@@ -25,7 +25,7 @@ from airflow_provider_docflow.core.site import Site
 
 __all__ = ["PROFILE", "SHIPPED", "profile_at", "resolve"]
 
-SHIPPED: tuple[str, ...] = ()
+SHIPPED = ("nccloud", "seeyon", "weaver")
 """Products whose profiles stand beside this file; a connection names them by these names."""
 
 
