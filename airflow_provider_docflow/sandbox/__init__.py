@@ -11,6 +11,7 @@ Start it by ``python -m airflow_provider_docflow.sandbox --home DIR --port N`` o
 One process, one port on 127.0.0.1, one SQLite file in ``home`` that is committed before any reply leaves:
 
 * ``/dingtalk`` and ``/dingtalk-oapi``: DingTalk (:mod:`.dingtalk`);
+* ``/wecom``: WeCom (:mod:`.wecom`);
 * ``/erp``: a plain JSON ERP (:mod:`.rest`);
 * ``finance.sqlite`` in ``home``: a finance system fed through tables (:mod:`.finance`);
 * a mail sink on a port of its own (:mod:`.mail`);
