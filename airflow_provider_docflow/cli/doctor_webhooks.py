@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from airflow_provider_docflow.cli.doctor_findings import Finding, failed, ok, tried
+from airflow_provider_docflow.cli.doctor_findings import Finding, failed, ok, tried, warn
 from airflow_provider_docflow.cli.webhooks import problem_of
 from airflow_provider_docflow.webhooks.settings import settings
 
@@ -16,8 +16,25 @@ if TYPE_CHECKING:
 
 def deployment_findings(ledger_conn_id: str) -> Iterator[Finding]:
     """Yield one finding for each connection that may send events."""
-    for conn_id in sorted(settings().conn_ids):
+    named = sorted(settings().conn_ids)
+    for conn_id in named:
         yield from _named(f"webhook {conn_id}", conn_id, ledger_conn_id)
+    if named:
+        yield from tried("webhooks served", lambda: _served(ledger_conn_id))
+
+
+def _served(ledger_conn_id: str) -> Finding:
+    """Tell where deliveries are taken into this very ledger; into another one they would wake nobody."""
+    from airflow_provider_docflow.hooks.ledger import ledger_of
+
+    seen = [one for one in ledger_of(ledger_conn_id).sightings.all() if one.role == "webhooks"]
+    if not seen:
+        return warn(
+            "webhooks served",
+            "not yet",
+            "Start airflow docflow webhooks serve, with the connection of the ledger that workers have.",
+        )
+    return ok("webhooks served", ", ".join(f"{one.host} at {one.seen_at:%Y-%m-%dT%H:%M%z}" for one in seen))
 
 
 def site_findings(site: Site, ledger_conn_id: str) -> Iterator[Finding]:

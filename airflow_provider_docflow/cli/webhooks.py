@@ -28,6 +28,8 @@ def serve(args: Namespace) -> None:
 
 @told
 def _check(args: Namespace) -> None:
+    from airflow_provider_docflow.hooks.ledger import ledger_of
+
     conn_ids = _conn_ids(args)
     if not conn_ids:
         raise exc.Misconfigured(
@@ -35,7 +37,8 @@ def _check(args: Namespace) -> None:
             field="webhook_connections",
             remedy="Name them in [docflow] webhook_connections, comma separated.",
         )
-    ledger_from(args)
+    # The doctor shows that this process was here, and by which ledger.
+    ledger_of(args.ledger_conn_id, role="webhooks")
     problems = [problem_of(conn_id) for conn_id in conn_ids]
     if all(problems):
         raise exc.Misconfigured(f"no event could be taken: {problems[0]}", field="webhook_connections")

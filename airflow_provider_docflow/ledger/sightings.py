@@ -19,7 +19,7 @@ from airflow_provider_docflow.ledger.models.sightings import sighting
 if TYPE_CHECKING:
     from airflow_provider_docflow.ledger.store import Ledger
 
-ROLES = ("worker", "triggerer", "api-server")
+ROLES = ("worker", "triggerer", "api-server", "webhooks")
 REPEAT_SECONDS = 60.0
 PAGES_REPEAT_SECONDS = 3600.0
 """The API server stays what it is; nothing is compared with the moment at which it was seen."""
@@ -52,7 +52,7 @@ class Sightings(Store):
     def seen(self, role: str, host: str = "") -> None:
         """Tell that a process of this kind uses the ledger.
 
-        :param role: ``worker``, ``triggerer`` or ``api-server``.
+        :param role: one of ``ROLES``.
         :param host: the machine's name as Airflow has it; the machine is asked if it is not given.
         """
         with self._lock:

@@ -147,7 +147,7 @@ class Receiver:
     def _known(self, conn_id: str) -> _Known:
         site = site_of(DocflowHook.get_connection(conn_id))
         hook = hook_of(site)
-        ledger = ledger_of(self.settings.ledger_conn_id)
+        ledger = ledger_of(self.settings.ledger_conn_id, role="webhooks")
         return _Known(replace(site, instance=ledger.instances.bound_to(conn_id) or ""), hook, ledger)
 
 

@@ -16,8 +16,10 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
+from airflow_provider_docflow.core.webhooks import Delivery
 from airflow_provider_docflow.exceptions import Misconfigured
 from airflow_provider_docflow.ledger import Ledger
+from airflow_provider_docflow.webhooks.receiver import Receiver
 from airflow_provider_docflow.webhooks.settings import settings
 from tests.cli.conftest import Shell, shell
 from tests.waiting.oa import INSTANCE
@@ -76,6 +78,9 @@ def test_the_doctor_tells_whether_events_can_be_taken(
     assert told["webhook oa"][0] == "ok" and "0 min ago" in told["webhook oa"][1]
     assert told["webhook empty"][0] == "fail" and "webhook_secret" in told["webhook empty"][1]
     assert told["webhook gone"][0] == "fail"
+    assert told["webhooks served"][0] == "warn"
+    Receiver(settings()).receive("oa", Delivery(method="POST"))
+    assert found()["webhooks served"][0] == "ok"
     named("")
     assert found() == {}
 
