@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -104,11 +105,16 @@ async def adrive(exchange: Exchange[T], perform: Callable[[Step], Awaitable[Any]
 
 
 async def gather(
-    exchanges: Sequence[Exchange[T]], perform: Callable[[Step], Awaitable[Any]], *, concurrency: int
+    exchanges: Sequence[Exchange[T]],
+    perform: Callable[[Step], Awaitable[Any]],
+    *,
+    concurrency: int,
+    slots: asyncio.Semaphore | None = None,
 ) -> list[T | Exception]:
     """Run many exchanges side by side.
 
     :param concurrency: how many may be under way at once, at least 1.
+    :param slots: shared by several calls that may have no more than so many under way together.
     :returns: one entry per exchange in input order: its value, or the error that ended it. One
         failure does not stop the rest.
     """
@@ -118,7 +124,8 @@ async def gather(
     async def worker() -> None:
         for position, exchange in pending:
             try:
-                results[position] = await adrive(exchange, perform)
+                async with slots or nullcontext():
+                    results[position] = await adrive(exchange, perform)
             except Exception as error:
                 results[position] = error
 

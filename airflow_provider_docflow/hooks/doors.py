@@ -32,6 +32,7 @@ from airflow_provider_docflow.core.profile import Token
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.hooks.gates import Gate, Passage, for_login
 from airflow_provider_docflow.hooks.tokens import LOGIN_SECONDS, LocalTokens, Tokens, login_key
+from airflow_provider_docflow.hooks.trust import trust
 
 # At INFO the client logs every URL with its query, where some vendors want tokens.
 if logging.getLogger("httpx2").level == logging.NOTSET:
@@ -101,7 +102,7 @@ class Door:
             transport=transport,
             follow_redirects=False,
             trust_env=True,
-            verify=bool(site.setting("verify_tls", True)),
+            verify=trust(bool(site.setting("verify_tls", True))),
             limits=httpx2.Limits(max_connections=site.profile.max_connections),
         )
 
@@ -189,13 +190,13 @@ class AsyncDoor:
         self.site, self.sql, self.gates = site, sql, gates
         self.concurrency = concurrency or site.profile.max_connections
         self.tokens: Tokens = tokens or LocalTokens()
-        self._lock = asyncio.Lock()
+        self._lock, self._slots = asyncio.Lock(), asyncio.Semaphore(self.concurrency)
         self._token: str | None = None
         self.client = httpx2.AsyncClient(
             transport=transport,
             follow_redirects=False,
             trust_env=True,
-            verify=bool(site.setting("verify_tls", True)),
+            verify=trust(bool(site.setting("verify_tls", True))),
             limits=httpx2.Limits(max_connections=self.concurrency),
         )
 
@@ -204,8 +205,8 @@ class AsyncDoor:
         return await adrive(exchange, self.perform)
 
     async def run_all(self, exchanges: Sequence[Exchange[T]]) -> list[T | Exception]:
-        """Run many exchanges side by side; see :func:`gather`."""
-        return await gather(exchanges, self.perform, concurrency=self.concurrency)
+        """Run many exchanges side by side, those of other calls included; see :func:`gather`."""
+        return await gather(exchanges, self.perform, concurrency=self.concurrency, slots=self._slots)
 
     async def perform(self, step: Step) -> Any:
         """Perform one step and return its answer."""

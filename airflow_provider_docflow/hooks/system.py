@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
@@ -13,6 +14,7 @@ from airflow_provider_docflow.core.paging import search_all
 from airflow_provider_docflow.core.profile import Query, Reading
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import DocumentRef
+from airflow_provider_docflow.hooks.abreast import abreast
 from airflow_provider_docflow.hooks.doors import AsyncDoor, Door, SqlRunner, Tokens
 from airflow_provider_docflow.hooks.gates import Gate, check_ready, close_all, gates_for
 from airflow_provider_docflow.ledger.asker import Asker
@@ -192,7 +194,14 @@ class System:
             )
         site = self.site
         check_ready(self.gates)
-        return Writer(self.ledger, site, self.run_many, owner=self.owner, lease_seconds=self.lease_seconds)
+        return Writer(
+            self.ledger,
+            site,
+            self.run_many,
+            owner=self.owner,
+            lease_seconds=self.lease_seconds,
+            abreast=partial(abreast, self.async_door),
+        )
 
     def close(self) -> None:
         """Close the connections."""

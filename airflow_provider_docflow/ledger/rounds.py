@@ -11,41 +11,48 @@ from airflow_provider_docflow.ledger.requests import WriteOutcome, WriteRequest,
 FIRST_PAUSE = 0.25
 """Seconds; doubled each round, because a system that fails at once may need to be left alone."""
 
-Wave = Callable[[Sequence[WriteRequest]], list[WriteOutcome]]
+Write = Callable[[Sequence[WriteRequest]], list[WriteOutcome]]
+"""Writes requests once; one outcome each, in order."""
 
 
 class Rounds:
-    """Runs a wave until nothing is left that another round could settle.
+    """Repeats waves until nothing is left that another round could settle; shared by the lanes of a batch.
 
-    :param wave: writes requests once; one outcome each, in order.
-    :param patience: seconds that may be spent on waiting for unknown outcomes.
+    :param patience: seconds that each wave may spend on waiting for unknown outcomes.
+    :ivar down: set once a wave has met a system that is down; nothing of the next ones is even reserved.
     """
 
-    def __init__(self, wave: Wave, sleep: Callable[[float], None], patience: float) -> None:
-        self.wave, self.sleep, self.patience = wave, sleep, patience
-        self._down: exc.SystemDown | None = None
+    def __init__(self, sleep: Callable[[float], None], patience: float) -> None:
+        self.sleep, self.patience = sleep, patience
+        self.down: exc.SystemDown | None = None
 
-    def run(self, requests: Sequence[WriteRequest]) -> list[WriteOutcome]:
+    def settled(
+        self, requests: Sequence[WriteRequest], outcomes: list[WriteOutcome], write: Write
+    ) -> list[WriteOutcome]:
         """Return one outcome per request, in order.
 
-        After a wave that met a system that is down, nothing of the next ones is even reserved.
+        :param outcomes: of the first round.
+        :param write: makes another one.
         """
-        if self._down is not None:
-            return [_not_tried(request, self._down) for request in requests]
-        outcomes = self.wave(requests)
-        self._catch_up(requests, outcomes)
-        self._settle(requests, outcomes)
-        self._down = next((one.error for one in outcomes if isinstance(one.error, exc.SystemDown)), None)
+        self._catch_up(requests, outcomes, write)
+        self._settle(requests, outcomes, write)
+        found = next((one.error for one in outcomes if isinstance(one.error, exc.SystemDown)), None)
+        self.down = found or self.down
         return outcomes
 
-    def _catch_up(self, requests: Sequence[WriteRequest], outcomes: list[WriteOutcome]) -> None:
+    def not_tried(self, requests: Sequence[WriteRequest]) -> list[WriteOutcome]:
+        """Return the outcomes of what is left alone, because the system is down."""
+        assert self.down is not None
+        return [_not_tried(request, self.down) for request in requests]
+
+    def _catch_up(self, requests: Sequence[WriteRequest], outcomes: list[WriteOutcome], write: Write) -> None:
         """What a wave longer than its lease left unsent goes on, as long as each round gets some away."""
         before, late = len(requests), _late(outcomes)
         while late and len(late) < before:
-            self._again(requests, outcomes, late)
+            _again(requests, outcomes, late, write)
             before, late = len(late), _late(outcomes)
 
-    def _settle(self, requests: Sequence[WriteRequest], outcomes: list[WriteOutcome]) -> None:
+    def _settle(self, requests: Sequence[WriteRequest], outcomes: list[WriteOutcome], write: Write) -> None:
         left, pause = self.patience, FIRST_PAUSE
         while left > 0:
             open_at = [n for n, outcome in enumerate(outcomes) if is_unknown(outcome)]
@@ -57,13 +64,14 @@ class Rounds:
             pause *= 2
             self.sleep(wait)
             left -= wait
-            self._again(requests, outcomes, open_at)
+            _again(requests, outcomes, open_at, write)
 
-    def _again(
-        self, requests: Sequence[WriteRequest], outcomes: list[WriteOutcome], places: Sequence[int]
-    ) -> None:
-        for n, outcome in zip(places, self.wave([requests[n] for n in places]), strict=True):
-            outcomes[n] = outcome
+
+def _again(
+    requests: Sequence[WriteRequest], outcomes: list[WriteOutcome], places: Sequence[int], write: Write
+) -> None:
+    for n, outcome in zip(places, write([requests[n] for n in places]), strict=True):
+        outcomes[n] = outcome
 
 
 def oldest_first(places: Sequence[int], requests: Sequence[WriteRequest]) -> list[int]:

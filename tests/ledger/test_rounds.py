@@ -22,15 +22,16 @@ def test_a_system_that_keeps_failing_is_asked_ever_more_seldom() -> None:
         asked.append(1)
         return [unknown(REQUEST)]
 
-    Rounds(wave, slept.append, patience=15.0).run([REQUEST])
+    Rounds(slept.append, patience=15.0).settled([REQUEST], wave([REQUEST]), wave)
 
     assert sum(slept) <= 15.0
     assert slept == sorted(slept) and len(asked) <= 8
 
 
 def test_what_settles_is_asked_for_once_more() -> None:
-    answers = iter([unknown(REQUEST), WriteOutcome(request=REQUEST, status="found")])
+    found = WriteOutcome(request=REQUEST, status="found")
+    rounds = Rounds(lambda seconds: None, patience=15.0)
 
-    outcomes = Rounds(lambda requests: [next(answers)], lambda seconds: None, patience=15.0).run([REQUEST])
+    outcomes = rounds.settled([REQUEST], [unknown(REQUEST)], lambda requests: [found])
 
     assert [outcome.status for outcome in outcomes] == ["found"]
