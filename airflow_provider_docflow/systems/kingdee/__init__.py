@@ -81,7 +81,7 @@ def resolve(settings: Mapping[str, Any]) -> SystemProfile:
 PROFILE = SystemProfile(
     name="kingdee",
     title="Kingdee K/3 Cloud",
-    docs_url="https://openapi.open.kingdee.com/",
+    docs_url="https://pypi.org/project/kingdee.cdp.webapi.sdk/",
     checked_on=date(2026, 11, 22),
     documents={name: _document({}, form) for name, form in FORMS.items()},
     instance=wire.instance,

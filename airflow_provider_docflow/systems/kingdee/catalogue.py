@@ -17,6 +17,8 @@ from airflow_provider_docflow.systems.kingdee.forms import AMOUNT, Field, Form, 
 _DAY = "issue_date"
 _SUPPLIER, _CUSTOMER = "seller_supplier_party.id", "buyer_customer_party.id"
 _CURRENCY, _COMPANY, _TOTAL = "document_currency_code", "company_code", "payable_amount"
+_NOT_DUE = ("requester", "attachments", "due_date")
+"""What a form without a due date need not hold: when money is owed, the payable says."""
 
 
 def _total(key: str) -> Field:
@@ -50,6 +52,7 @@ REQUISITION = Form(
     document_type="purchase_requisition",
     form_id="PUR_Requisition",
     close_field="FCloseStatus",
+    omit=_NOT_DUE,
     fields=(
         Field(_DAY, "FApplicationDate"),
         Field(_COMPANY, "FApplicationOrgId.FNumber"),
@@ -70,6 +73,7 @@ ORDER = Form(
     document_type="purchase_order",
     form_id="PUR_PurchaseOrder",
     close_field="FCloseStatus",
+    omit=_NOT_DUE,
     fields=(
         Field(_DAY, "FDate"),
         Field(_SUPPLIER, "FSupplierId.FNumber"),
@@ -93,6 +97,7 @@ ORDER = Form(
 RECEIPT = Form(
     document_type="goods_receipt",
     form_id="STK_InStock",
+    omit=_NOT_DUE,
     fields=(
         Field(_DAY, "FDate"),
         Field(_SUPPLIER, "FSupplierId.FNumber"),
@@ -150,6 +155,7 @@ REQUEST = Form(
 PAYMENT = Form(
     document_type="payment",
     form_id="AP_PAYBILL",
+    omit=_NOT_DUE,
     fields=(
         Field(_DAY, "FDATE"),
         Field(_SUPPLIER, "FCONTACTUNIT.FNumber", ("FCONTACTUNIT.FNumber", "FRECTUNIT.FNumber")),
@@ -175,6 +181,7 @@ SALES = Form(
     document_type="sales_order",
     form_id="SAL_SaleOrder",
     close_field="FCloseStatus",
+    omit=_NOT_DUE,
     fields=(
         Field(_DAY, "FDate"),
         Field(_CUSTOMER, "FCustId.FNumber"),
@@ -197,6 +204,7 @@ SALES = Form(
 DELIVERY = Form(
     document_type="delivery",
     form_id="SAL_OUTSTOCK",
+    omit=_NOT_DUE,
     fields=(
         Field(_DAY, "FDate"),
         Field(_CUSTOMER, "FCustomerID.FNumber"),

@@ -24,7 +24,7 @@ _HEAD_FACTS = (
         "seller_supplier_party",
         "requester",
     ),
-    *("due_date", "payment_terms", "payee_account", "delivery", "allowance_charge"),
+    *("due_date", "payment_terms", "payee_account", "allowance_charge"),
     *("payable_rounding_amount", "attachments"),
 )
 _LINE_FACTS = (
@@ -102,6 +102,8 @@ def _value(site: Site, path: str, part: Document | Line, document: Document, at:
     if path.startswith("document:"):
         return fields.pick(document, path.removeprefix("document:"), site.known_instance)
     value = fields.pick(part, path, site.known_instance)
+    if path == "delivery_date" and value is None and document.delivery:
+        return document.delivery.delivery_date
     if path == "price_amount" and isinstance(part, Line) and value is not None:
         return _price(site, part, document, at)
     return value
@@ -164,6 +166,13 @@ def _check_held(form: Form, document: Document) -> None:
 def _said(form: Form, document: Document) -> Iterator[str]:
     lines = form.line_fields
     mapped = {field.path.removeprefix("document:") for field in (*form.fields, *lines) if field.targets}
+    delivery = document.delivery
+    if (
+        delivery
+        and (delivery.delivery_party or delivery.delivery_address)
+        and not _held("delivery", mapped, form)
+    ):
+        yield "delivery"
     for name in _HEAD_FACTS:
         if getattr(document, name) and not _held(name, mapped, form):
             yield name
@@ -172,6 +181,9 @@ def _said(form: Form, document: Document) -> Iterator[str]:
         mapped |= _OF_AN_AMOUNT
     for position, line in enumerate(document.lines):
         for name in _LINE_FACTS:
+            # What a numbered item is called stands in the master data.
+            if name == "description" and line.item_id:
+                continue
             if getattr(line, name) and not _held(name, mapped, form):
                 yield f"lines[{position}].{name}"
 

@@ -11,8 +11,19 @@ from typing import Any
 import pytest
 
 from airflow_provider_docflow import exceptions as exc
-from airflow_provider_docflow.core.profile import Written
-from airflow_provider_docflow.document import AllowanceCharge, CostObject, PayeeAccount
+from airflow_provider_docflow.core.profile import Reading, Written
+from airflow_provider_docflow.document import (
+    AllowanceCharge,
+    CostObject,
+    Delivery,
+    Document,
+    DocumentRef,
+    DocumentState,
+    Party,
+    PayeeAccount,
+    PaymentTerms,
+)
+from airflow_provider_docflow.hooks.plans import plans_for
 from airflow_provider_docflow.sandbox.faults import FaultRule
 from airflow_provider_docflow.systems.kingdee.catalogue import ORDER as ORDERS
 from airflow_provider_docflow.systems.kingdee.model import model_of
@@ -169,7 +180,8 @@ def test_drafts_are_kept_without_number_and_checks(kingdee: Kingdee) -> None:
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"due_date": date(2026, 4, 30)}, "due_date"),
+        ({"payment_terms": (PaymentTerms(days=30),)}, "payment_terms"),
+        ({"delivery": Delivery(delivery_party=Party(id="W1"))}, "delivery"),
         ({"payee_account": PayeeAccount(account_number="6222")}, "payee_account"),
         ({"document_currency_code": "USD"}, "document_currency_code"),
         ({"allowance_charge": (AllowanceCharge(charge=False, amount=Decimal(1)),)}, "allowance_charge"),
@@ -195,12 +207,12 @@ def test_tenant_fields_and_maps_of_the_connection(kingdee: Kingdee) -> None:
     kingdee.set(fields={FORM: {"F_ABC_Project": "text", "F_ABC_Dept": "text"}})
     forms = {
         ORDER: {
-            "fields": {"extensions.F_ABC_Project": "F_ABC_Project", "due_date": None},
+            "fields": {"extensions.F_ABC_Project": "F_ABC_Project", "exchange_rate": None},
             "line_fields": {
                 "accounting.0.cost_centre": {"query": "FPOOrderEntry_F_ABC_Dept", "write": "F_ABC_Dept"}
             },
             "fixed": {"FBusinessType": "CG"},
-            "omit": ["due_date"],
+            "omit": ["due_date", "payment_terms"],
         }
     }
     site = kingdee.site(forms=forms, currencies='{"CNY": "PRE001", "USD": "PRE007"}')
@@ -208,6 +220,7 @@ def test_tenant_fields_and_maps_of_the_connection(kingdee: Kingdee) -> None:
         line(1, accounting=(CostObject(cost_centre="CC-7"),)),
         document_currency_code="USD",
         due_date=date(2026, 4, 30),
+        payment_terms=(PaymentTerms(days=30),),
         extensions={site.instance: {"F_ABC_Project": "P-9"}},
     )
     found = kingdee.read(site, kingdee.created(site, document)).document
@@ -315,3 +328,41 @@ def test_a_save_without_the_flag_would_have_deleted(kingdee: Kingdee) -> None:
 
     assert [entry["id"] for entry in kingdee.bill(ref)["entries"]] == [entries[0]["id"]]
     assert json.dumps(kingdee.bill(ref)["entries"][0]["FQty"]) == '"7"'
+
+
+CHAINS = {
+    "purchase_order": ("purchase_requisition", {}),
+    "goods_receipt": ("purchase_order", {}),
+    "supplier_invoice": ("purchase_order", {}),
+    "payment_request": ("supplier_invoice", {}),
+    "payment": ("payment_request", {}),
+    "delivery": ("sales_order", {"seller_supplier_party": None, "buyer_customer_party": Party(id="C001")}),
+}
+
+
+@pytest.mark.parametrize("kind", CHAINS)
+def test_a_document_of_another_system_needs_no_mapping(kingdee: Kingdee, kind: str) -> None:
+    source_type, more = CHAINS[kind]
+    source = order(
+        line(1, description="扳手", tax_percent=Decimal(13)),
+        document_type=source_type,
+        requester=Party(id="u1", name="王五"),
+        due_date=date(2026, 4, 30),
+        delivery=Delivery(delivery_date=date(2026, 5, 1)),
+        **more,
+    ).totalled()
+    (plan,) = plans_for(_shown(source), kind)
+    site = kingdee.site()
+    reading = kingdee.read(site, kingdee.created(site, plan.document))
+
+    assert reading.total == source.payable_amount == Decimal("113.57")
+    assert (reading.currency, reading.company_code) == ("CNY", "100")
+    if kind == "purchase_order":
+        assert reading.document is not None
+        assert [one.delivery_date for one in reading.document.lines] == [date(2026, 5, 1)]
+
+
+def _shown(source: Document) -> Reading:
+    state = {"lifecycle": "active", "read_at": "2026-01-01T00:00:00Z"}
+    ref = DocumentRef("oa", "100", source.document_type, "1", "R-1")
+    return Reading(ref=ref, state=DocumentState.from_json(state), document=source)
