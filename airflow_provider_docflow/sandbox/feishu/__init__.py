@@ -1,7 +1,7 @@
 """A stand-in of Feishu (Lark): approvals v4, events v1 and v2, the bot's messages and robots of groups.
 
 ``https://open.feishu.cn/...`` is served under ``/feishu/...``; without a prefix the ``Host`` header decides.
-The vendor's own client takes ``<sandbox>/feishu`` as its domain.
+The vendor's own client takes the sandbox's address as its domain: ``/open-apis/...`` is always Feishu.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from airflow_provider_docflow.sandbox.feishu.events import Events
 from airflow_provider_docflow.sandbox.feishu.identity import Identity
 from airflow_provider_docflow.sandbox.feishu.instances import Instances
 from airflow_provider_docflow.sandbox.feishu.messages import Messages
-from airflow_provider_docflow.sandbox.layer import WISH, App
+from airflow_provider_docflow.sandbox.layer import WISH, App, Receive, Scope, Send
 from airflow_provider_docflow.sandbox.parts import Parts, StandIn
 
 READ, WRITE, TENANT, SEND = "approval:instance", "approval:instance", "tenant:tenant:readonly", "im:message"
 DEFINE = "approval:definition"
-_PERSON = "person"
+_PERSON, _ROOT = "person", "/open-apis"
 
 
 def stand_in(parts: Parts) -> StandIn:
@@ -41,7 +41,17 @@ def stand_in(parts: Parts) -> StandIn:
     app = _app(_Served(parts, identity), api, identity, messages)
     control = Control(parts, identity, definitions, instances, events, messages)
     hosts: dict[str, App] = {"open.feishu.cn": app, "open.larksuite.com": app}
-    return StandIn("feishu", {"/feishu": app}, hosts, control.routes())
+    return StandIn("feishu", {"/feishu": app, _ROOT: _at_root(app)}, hosts, control.routes())
+
+
+def _at_root(app: App) -> App:
+    """Return the application for clients that cannot be given a prefix."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        path = f"{_ROOT}{scope['path']}"
+        await app({**scope, "path": path, "raw_path": path.encode()}, receive, send)
+
+    return serve
 
 
 class _Served:

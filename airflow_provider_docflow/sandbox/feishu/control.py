@@ -91,7 +91,7 @@ class Control:
     def _enter(self, body: dict[str, Any]) -> dict[str, Any]:
         codes = []
         for one in body["instances"]:
-            form = one["form"] if isinstance(one["form"], str) else json.dumps(one["form"])
+            form = one["form"] if isinstance(one["form"], str) else json.dumps(one["form"], default=float)
             given = {name: value for name, value in one.items() if name not in ("created", "links")}
             more = {"created": one.get("created"), **one.get("links", {})}
             codes.append(self._instances.create({**given, "form": form}, **more)["code"])

@@ -66,7 +66,6 @@ def _document(document_type: str) -> DocumentProfile:
             run=creating.create,
             find=creating.find,
             probe=Probe(quality="native"),
-            batch_size=creating.BATCH,
             mark_length=creating.MARK_LENGTH,
         ),
         actions=actions.ACTIONS,
@@ -74,6 +73,8 @@ def _document(document_type: str) -> DocumentProfile:
         describe=describing.describer(document_type),
         page_size=1,
         approves=True,
+        axes=("lifecycle", "approval"),
+        attachments=("read",),
     )
 
 

@@ -3,7 +3,7 @@ Starting an approval, once.
 
 Feishu takes a ``uuid`` with a create and refuses a second instance under it (60012), whatever the letters'
 case; docflow's mark makes it. A create that is refused so has landed before: the instance is read by its uuid
-(``native``). Ids of controls belong to the definition, which is therefore read first, once for a batch.
+(``native``). Ids of controls belong to the definition, which is therefore read first.
 Pages: "Create an approval instance", "Get a single approval instance".
 """
 
@@ -25,7 +25,6 @@ from airflow_provider_docflow.systems.feishu.forms import Form, form_of
 from airflow_provider_docflow.systems.feishu.reading import INSTANCES, fetch, reading_of, setting_of
 from airflow_provider_docflow.systems.feishu.wire import about, api, id_type
 
-BATCH = 10
 MARK_LENGTH = 32
 MOST_COPY_NODES = 20
 _OURS = uuid.UUID("6f1c1f0a-5b52-5d0e-9c1e-2f6a7d1f6c11")
@@ -37,7 +36,7 @@ def uuid_of(mark: str) -> str:
 
 
 def create(site: Site, items: Sequence[WriteItem]) -> Exchange[list[Written | exc.DocflowError]]:
-    """Start approvals, one request each after one look at the definition.
+    """Start approvals, one request each after a look at the definition.
 
     ``arguments``: ``originator`` (else the document's requester, else ``originator_user_id``),
     ``department_id``, ``choices`` (node → people, where the requester chooses) and ``copy_to`` (node →
