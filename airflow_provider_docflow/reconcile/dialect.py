@@ -131,6 +131,18 @@ class Dialect:
         return f"unnest({split})"
 
 
+class DuckDialect(Dialect):
+    """DuckDB's words."""
+
+    def text(self, expression: str) -> str:
+        """Return a value as text, without blanks around it; an empty text is no value."""
+        said = f"cast({expression} AS {self.text_type})"
+        # Trimming knows of every script and is slow; most texts hold no blank at all.
+        return (
+            f"CASE WHEN contains({said}, ' ') OR {said} = '' THEN {super().text(expression)} ELSE {said} END"
+        )
+
+
 class PostgresDialect(Dialect):
     """PostgreSQL's words."""
 
@@ -195,6 +207,6 @@ class SparkDialect(Dialect):
         return f"explode(split({expression}, '[^0-9A-Za-z_/.-]+'))"
 
 
-DUCKDB = Dialect("duckdb", again="g", group="\\{}")
+DUCKDB = DuckDialect("duckdb", again="g", group="\\{}")
 POSTGRES = PostgresDialect("postgresql", again="g", group="\\{}")
 SPARK = SparkDialect("spark", again="", group="${}")

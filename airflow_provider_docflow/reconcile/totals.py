@@ -74,7 +74,7 @@ def _effects(ground: Ground) -> dict[str, dict[str, Decimal]]:
         amount = ground.col(side, ground.layout.amount)
         told = (
             f"SELECT i.class AS class, {_currency(ground, side)} AS currency, sum({amount}) AS amount"
-            f" FROM member m JOIN item i ON i.item = m.item JOIN {side} ON {side}.rid = m.rid"
+            f" FROM member m JOIN item i ON i.item = m.item JOIN shown_{side} {side} ON {side}.rid = m.rid"
             f" WHERE m.side = '{side}' GROUP BY 1, 2"
         )
         queries = [told]

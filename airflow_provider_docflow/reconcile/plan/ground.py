@@ -34,6 +34,7 @@ class Ground:
     :param pairs: tables of pairs, by number of the rule.
     :param grouped: tables of groups, likewise; ``partial`` ones leave a residual.
     :param unsure: tables of what was left undecided.
+    :param unique: fields of which each matched document has values of its own, where nothing else is matched.
     """
 
     engine: Engine
@@ -44,6 +45,7 @@ class Ground:
     unsure: dict[int, str] = field(default_factory=dict)
     rest: dict[str, int] = field(default_factory=dict)
     total: dict[str, int] = field(default_factory=dict)
+    unique: tuple[str, ...] = ()
 
     @property
     def dialect(self) -> Dialect:
@@ -67,8 +69,12 @@ class Ground:
     def _untouched(self, side: str) -> bool:
         return self.rest[side] == self.total[side]
 
-    def take_joined(self, step: int, table: str) -> None:
-        """Let the complete rows of a full outer join count as matched, where it holds every open document."""
+    def take_joined(self, step: int, table: str, fields: tuple[str, ...]) -> None:
+        """Let the complete rows of a full outer join count as matched, where it holds every open document.
+
+        :param fields: by which it was joined; none of their values comes up twice among what is matched.
+        """
+        self.unique = () if self.pairs or self.grouped else fields
         self.engine.view(
             f"matched_{step}",
             f"SELECT lid, rid, breach, near FROM {table} WHERE lid IS NOT NULL AND rid IS NOT NULL",
@@ -80,12 +86,14 @@ class Ground:
 
     def take_pairs(self, step: int, table: str) -> None:
         """Let pairs count as matched."""
+        self.unique = ()
         self.pairs[step] = table
         for side, column in (("l", "lid"), ("r", "rid")):
             self._take(side, f"SELECT {column} AS rid FROM {table}")
 
     def take_groups(self, step: int, table: str) -> None:
         """Let groups count as matched."""
+        self.unique = ()
         self.grouped[step] = table
         for side in SIDES:
             self._take(side, f"SELECT rid FROM {table} WHERE side = '{side}'")

@@ -59,7 +59,7 @@ class Keyed:
         pairs = rows - alone["l"] - alone["r"]
         if rows > most or any(ground.rest[side] - alone[side] != pairs for side in SIDES):
             return False
-        ground.take_joined(self.step, table)
+        ground.take_joined(self.step, table, () if self.rule.normalised else self.rule.fields)
         return True
 
     def _agreeing(self) -> None:

@@ -3,6 +3,7 @@ What does not agree, one item each: every document outside a clean pair is in ex
 
 ``item``    ``item, class, kind, step, breach, near``
 ``member``  ``item, side, rid``
+``shown_l``, ``shown_r``  the documents of the items
 
 Classes: ``break``, ``timing``, ``expected``, ``suggested``, ``tolerated``, ``written_off`` and, for groups
 that agree, ``matched``.
@@ -52,6 +53,10 @@ class Leftovers:
             " max(near) AS near FROM found GROUP BY item",
         )
         self.engine.make("member", "SELECT item, side, rid FROM found")
+        for side in SIDES:
+            # Figures and report look at them several times, and a side is long.
+            mine = f"SELECT rid FROM member WHERE side = '{side}'"
+            self.engine.make(f"shown_{side}", f"SELECT s.* FROM {side} s JOIN ({mine}) m ON m.rid = s.rid")
 
     def _pairs(self) -> list[str]:
         pairs = self.ground.all_pairs()
@@ -117,11 +122,13 @@ class Leftovers:
         names = ", ".join(f"o.{column}" for column in identity)
         self.engine.make(f"open_rows_{side}", f"SELECT {side}.* FROM {self.ground.open_rows(side)}")
         # A document of the same identity that is matched comes first: this one is then the second.
-        self.engine.make(
-            f"matched_too_{side}",
+        too = (
             f"SELECT o.rid AS rid FROM open_rows_{side} o JOIN {side} s ON {known}"
-            f" LEFT JOIN rest_{side} t ON t.rid = s.rid WHERE t.rid IS NULL GROUP BY o.rid",
+            f" LEFT JOIN rest_{side} t ON t.rid = s.rid WHERE t.rid IS NULL GROUP BY o.rid"
         )
+        if set(self.ground.unique) == set(layout.identity):
+            too = f"SELECT rid FROM open_rows_{side} WHERE 1 = 0"
+        self.engine.make(f"matched_too_{side}", too)
         self.engine.make(
             f"placed_{side}",
             f"SELECT o.*, CASE WHEN m.rid IS NOT NULL THEN 1 ELSE 0 END"
