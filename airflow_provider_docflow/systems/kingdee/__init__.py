@@ -37,7 +37,7 @@ from airflow_provider_docflow.systems.kingdee.catalogue import FORMS
 from airflow_provider_docflow.systems.kingdee.files import download, upload
 from airflow_provider_docflow.systems.kingdee.forms import Form, forms_of
 from airflow_provider_docflow.systems.kingdee.numbers import find, probe_of
-from airflow_provider_docflow.systems.kingdee.settings import CONN_FIELDS, limits_of
+from airflow_provider_docflow.systems.kingdee.settings import CONN_FIELDS, check_words, limits_of
 
 __all__ = ["PROFILE", "delete", "download", "upload"]
 
@@ -67,6 +67,7 @@ def resolve(settings: Mapping[str, Any]) -> SystemProfile:
 
     :raises Misconfigured: the forms are wrong.
     """
+    check_words(settings)
     signed = wire.is_signed(settings)
     return replace(
         PROFILE,

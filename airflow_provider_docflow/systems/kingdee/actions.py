@@ -114,7 +114,9 @@ def _fate(site: Site, answer: Any, ref: DocumentRef, place: int, count: int) -> 
         system=site.conn_id,
         document=name,
         http_status=200,
-        remedy="Nothing: the next try reads it first.",
+        remedy="Nothing: the next try reads it first."
+        if answer is not None
+        else "If this comes again, give operation_method its other spelling: some servers answer nothing.",
     )
 
 

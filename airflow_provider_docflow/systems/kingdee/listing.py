@@ -45,7 +45,7 @@ def _condition(site: Site, form: Form, asked: Query, position: str | None) -> st
         f"{_known(form, company, 'company_code')}={text(asked.company_code)}" if asked.company_code else "",
         changed_since(site, form, asked.changed_since) if asked.changed_since else "",
         f"{form.issued}>={text(asked.issued_from.isoformat())}" if asked.issued_from else "",
-        f"{form.issued}<={text(asked.issued_to.isoformat())}" if asked.issued_to else "",
+        f"{form.issued}<{text((asked.issued_to + timedelta(days=1)).isoformat())}" if asked.issued_to else "",
         f"({asked.raw['filter']})" if asked.raw.get("filter") else "",
         f"FID>{int(position)}" if position else "",
     ]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_docflow.core.profile import Limit
+from airflow_provider_docflow.exceptions import Misconfigured
 from airflow_provider_docflow.systems.kingdee.values import DEFAULT_CURRENCIES
 from airflow_provider_docflow.systems.kingdee.workflow import DEFAULT_WORDS
 
@@ -45,6 +46,7 @@ _NAMED: Sequence[tuple[str, dict[str, Any]]] = (
             "Currencies", "JSON: ISO code → number of the currency." + _UNVERIFIED, default=DEFAULT_CURRENCIES
         ),
     ),
+    ("units", _text("Units", 'JSON: unit code → number of the unit, such as {"C62": "Pcs"}; others stay.')),
     (
         "numbering",
         _text(
@@ -118,7 +120,28 @@ _NAMED: Sequence[tuple[str, dict[str, Any]]] = (
     ("time_zone", _text("Time zone", "Of the server's clock.", default="Asia/Shanghai")),
     ("verify_tls", _flag("Verify TLS", "", True)),
 )
+_WORDS = {
+    "auth": ("signed", "password", "app_secret", "sign"),
+    "numbering": ("own", "kingdee"),
+    "save_as": ("save", "draft"),
+}
 CONN_FIELDS: Mapping[str, Mapping[str, Any]] = dict(_NAMED)
+
+
+def check_words(settings: Mapping[str, Any]) -> None:
+    """Refuse a word that a setting does not know: it would choose another promise than was meant.
+
+    :raises Misconfigured: names the field and its words.
+    """
+    for name, words in _WORDS.items():
+        given = settings.get(name)
+        if given not in (None, "", *words):
+            raise Misconfigured(
+                f"{given!r} is none of its words.",
+                system="kingdee",
+                field=name,
+                remedy=f"Use one of: {', '.join(words)}.",
+            )
 
 
 def limits_of(settings: Mapping[str, Any]) -> tuple[Limit, ...]:

@@ -14,7 +14,7 @@ from airflow_provider_docflow.exceptions import Misconfigured
 from airflow_provider_docflow.systems.kingdee.forms import AMOUNT
 from airflow_provider_docflow.systems.kingdee.wire import number_of
 
-CURRENCY = "document_currency_code"
+CURRENCY, UNIT = "document_currency_code", "unit_code"
 DEFAULT_CURRENCIES = '{"CNY": "PRE001"}'
 
 
@@ -23,7 +23,19 @@ def currencies(site: Site) -> Mapping[str, str]:
 
     :raises Misconfigured: the setting is no JSON object, or one number stands for two currencies.
     """
-    given = site.setting("currencies")
+    return _numbers(site, "currencies")
+
+
+def units(site: Site) -> Mapping[str, str]:
+    """Return unit code → number of the unit in the tenant; a unit that it does not name keeps its code.
+
+    :raises Misconfigured: as :func:`currencies`.
+    """
+    return _numbers(site, "units") if site.setting("units") else {}
+
+
+def _numbers(site: Site, name: str) -> Mapping[str, str]:
+    given = site.setting(name)
     try:
         found = json.loads(given) if isinstance(given, str) else dict(given)
         known = {str(code): str(number) for code, number in found.items()}
@@ -31,9 +43,9 @@ def currencies(site: Site) -> Mapping[str, str]:
         known = {}
     if not known or len(set(known.values())) != len(known):
         raise Misconfigured(
-            f"the currencies of connection {site.conn_id} cannot be used.",
+            f"the {name} of connection {site.conn_id} cannot be used.",
             system=site.profile.name,
-            field="currencies",
+            field=name,
             remedy='Write them as {"CNY": "PRE001", "USD": "PRE007"}, each number once.',
         )
     return known
@@ -49,6 +61,8 @@ def write(site: Site, path: str, value: Any) -> Any:
         if value not in known:
             raise ValueError(f"the connection's currencies name no {value}")
         return known[value]
+    if path == UNIT:
+        return units(site).get(value, value)
     if path == AMOUNT:
         return fields.NUMBER.write(value)
     kind = {"decimal": fields.NUMBER, "date": fields.DATE, "flag": fields.FLAG, "text": fields.TEXT}
@@ -65,11 +79,15 @@ def read(site: Site, path: str, value: Any) -> Any:
     if path == CURRENCY:
         numbers = {number: code for code, number in currencies(site).items()}
         return numbers.get(str(value), str(value))
+    if path == UNIT:
+        codes = {number: code for code, number in units(site).items()}
+        return codes.get(str(value), str(value))
     sort = "decimal" if path == AMOUNT else fields.sort_of(path)
     if sort == "decimal":
         return plain(fields.exact(value))
     if sort == "date":
-        return fields.day(value).isoformat()
+        # A business date may carry the time of its entry, by the tenant's own clock.
+        return datetime.fromisoformat(str(value)).date().isoformat()
     return number_of(value) if isinstance(value, Decimal) else str(value).strip()
 
 

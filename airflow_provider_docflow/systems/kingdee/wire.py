@@ -206,9 +206,19 @@ def instance(site: Site) -> Exchange[str]:
     """Return the data centre's id once a call has shown that Kingdee lets the connection into it.
 
     No call of the document service tells its name, and every request (or login) carries it.
+
+    :raises Misconfigured: there is no acct_id, or no Kingdee at the address.
     """
     account = str(site.required("acct_id")).strip()
-    yield from query(
-        site, str(site.setting("probe_form", "BD_Currency")), ("FNumber",), "", order="", limit=1
-    )
+    form = str(site.setting("probe_form", "BD_Currency"))
+    try:
+        yield from query(site, form, ("FNumber",), "", order="", limit=1)
+    except exc.NotFound as error:
+        raise exc.Misconfigured(
+            f"there is no Kingdee at {site.base_url}: {error.message}",
+            system=site.conn_id,
+            http_status=error.http_status,
+            field="host",
+            remedy="Enter the server's address as host, with /k3cloud at its end.",
+        ) from error
     return account

@@ -12,10 +12,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast, get_args, get_type_hints
 
+from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import ApprovalEntry
 from airflow_provider_docflow.core.site import Site
-from airflow_provider_docflow.exceptions import Misconfigured
 from airflow_provider_docflow.systems.kingdee import states, values
 from airflow_provider_docflow.systems.kingdee.forms import Form
 from airflow_provider_docflow.systems.kingdee.wire import one_of, query, text
@@ -41,7 +41,7 @@ def words(site: Site) -> Mapping[str, str]:
     except (ValueError, TypeError):
         found = None
     if not isinstance(found, Mapping) or not set(found.values()) <= _DECISIONS:
-        raise Misconfigured(
+        raise exc.Misconfigured(
             f"the result words of connection {site.conn_id} cannot be used.",
             system=site.profile.name,
             field="result_words",
@@ -77,7 +77,12 @@ def _rows(site: Site, form: Form, source: str, numbers: Sequence[str]) -> Exchan
     where = (
         f"FObjectTypeId={text(form.form_id)} and {one_of('FBILLNUMBER', wanted)} and FStatus<>{text(_OPEN)}"
     )
-    rows = yield from query(site, source, keys, where, order="FCompletedTime ASC")
+    try:
+        rows = yield from query(site, source, keys, where, order="FCompletedTime ASC")
+    except exc.Authentication as error:
+        error.field = "workflow_history"
+        error.remedy = f"Let the user query {source} in Kingdee, or switch workflow_history off."
+        raise
     return [{**dict(zip(_KEYS, row, strict=False)), "approver": row[-1]} for row in rows]
 
 

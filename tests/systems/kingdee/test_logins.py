@@ -107,6 +107,20 @@ def test_without_a_data_centre_nothing_is_asked(kingdee: Kingdee) -> None:
     assert caught.value.field == "acct_id" and kingdee.sandbox.count("*") == 0
 
 
+def test_an_address_without_k3cloud_is_told(kingdee: Kingdee) -> None:
+    site = replace(kingdee.site(), base_url=kingdee.sandbox.base_url)
+    with pytest.raises(exc.Misconfigured, match="no Kingdee at") as caught:
+        kingdee.run(site, PROFILE.instance(site))
+    assert caught.value.field == "host" and caught.value.http_status == 404
+
+
+@pytest.mark.parametrize(("field", "word"), [("auth", "token"), ("numbering", "Own"), ("save_as", "submit")])
+def test_a_word_that_a_setting_does_not_know_is_refused(kingdee: Kingdee, field: str, word: str) -> None:
+    with pytest.raises(exc.Misconfigured) as caught:
+        kingdee.site(**{field: word})
+    assert caught.value.field == field and "Use one of" in caught.value.remedy
+
+
 def test_only_http_1_1_is_spoken(kingdee: Kingdee) -> None:
     ref = kingdee.enter(MODEL)
     site = kingdee.site()

@@ -196,6 +196,32 @@ def test_how_a_document_came_back_to_its_author(kingdee: Kingdee) -> None:
     assert all(one.decided_at is not None and one.decided_at.tzinfo is not None for one in found[0].history)
 
 
+def test_who_may_not_read_decisions_is_told_which_right_it_is(kingdee: Kingdee) -> None:
+    ref = kingdee.enter(MODEL, status="C")
+    status = {"IsSuccess": False, "Errors": [{"Message": "没有权限", "DIndex": 0}], "MsgCode": 2}
+    reply = [[{"Result": {"ResponseStatus": status}}]]
+    rule = FaultRule(
+        "error_in_200", path="*.ExecuteBillQuery.*", body="WF_Assignment", reply=reply, times=None
+    )
+    kingdee.sandbox.fault(rule)
+    with pytest.raises(exc.Authentication) as caught:
+        kingdee.read(kingdee.site(), ref)
+    assert caught.value.field == "workflow_history" and "WF_AssignmentHisBill" in caught.value.remedy
+    assert kingdee.read(kingdee.site(workflow_history=False), ref).history == ()
+
+
+def test_a_business_date_with_a_time_of_day_is_that_day(kingdee: Kingdee) -> None:
+    entry = {**MODEL["FPOOrderEntry"][0], "FDeliveryDate": "2030-05-02T23:59:59"}
+    ref = kingdee.enter({**MODEL, "FDate": "2030-04-30 15:15:54", "FPOOrderEntry": [entry]})
+    site = kingdee.site()
+    found = kingdee.read(site, ref).document
+    assert found is not None and found.issue_date == date(2030, 4, 30)
+    assert found.lines[0].delivery_date == date(2030, 5, 2)
+    query = Query(issued_from=date(2030, 4, 30), issued_to=date(2030, 4, 30))
+    (listed,) = kingdee.run(site, search_all(site, site.profile.of(ORDER), query))
+    assert listed.ref.internal_id == ref.internal_id
+
+
 def test_a_running_approval_shows_who_has_decided_already(kingdee: Kingdee) -> None:
     kingdee.set(approvers={FORM: ["boss", "chief"]})
     ref = kingdee.enter(MODEL, status="B")

@@ -231,6 +231,19 @@ def test_tenant_fields_and_maps_of_the_connection(kingdee: Kingdee) -> None:
     assert found.lines[0].accounting == (CostObject(cost_centre="CC-7"),)
 
 
+def test_units_and_currencies_have_the_tenants_numbers(kingdee: Kingdee) -> None:
+    site = kingdee.site(units='{"C62": "Pcs"}')
+    document = order(line(1, unit_code="C62"), line(2, unit_code="kg"))
+    found = kingdee.read(site, kingdee.created(site, document)).document
+    shown = kingdee.bodies("Save")[0]["data"]["Model"]["FPOOrderEntry"]
+
+    assert [entry["FUnitId"]["FNumber"] for entry in shown] == ["Pcs", "kg"]
+    assert found is not None and [one.unit_code for one in found.lines] == ["C62", "kg"]
+    for field in ("units", "currencies"):
+        (refused,) = kingdee.create(kingdee.site(**{field: '{"A": "1", "B": "1"}'}), document)
+        assert isinstance(refused, exc.Misconfigured) and refused.field == field
+
+
 @pytest.mark.parametrize(
     ("forms", "field"),
     [
