@@ -13,6 +13,7 @@ from airflow_provider_docflow.reconcile.outcome import Outcome
 from airflow_provider_docflow.reconcile.report.tables import AGES, age_group, figure
 
 LISTED = 200
+STANDINGS = ("timing", "expected", "suggested", "tolerated", "written_off", "matched")
 _TEMPLATE = Path(__file__).with_name("page.html")
 _BAR = 320
 
@@ -48,12 +49,23 @@ class Page:
             told=told,
             t=self._text,
             ages=self._bars({code: self._ages[code] for code in self._age_codes()}),
-            kinds=self._bars({f"break.{kind}": count for kind, count in told["counts"].items() if count}),
+            kinds=self._counted(told["counts"], breaks=True),
+            others=self._counted(told["counts"], breaks=False),
+            as_of=told["as_of"][:16].replace("T", " "),
             columns=[self._heading(column) for column in self.columns],
             rows=[[_shown(value) for value in row] for row in self._listed],
             more=self._breaks - len(self._listed),
         )
         path.write_text(page, encoding="utf-8")
+
+    def _counted(self, counts: Mapping[str, int], *, breaks: bool) -> list[dict[str, Any]]:
+        """Return the kinds of breaks, or what is none."""
+        shown = {
+            f"break.{kind}": count
+            for kind, count in counts.items()
+            if count and kind != "breaks" and (kind in STANDINGS) is not breaks
+        }
+        return self._bars(shown)
 
     def _age_codes(self) -> list[str]:
         codes = [*(f"age.{limit}" for limit in AGES), "age.older"]

@@ -103,10 +103,10 @@ def age_group(days: int | None) -> str:
 
 
 def figure(value: Any) -> str:
-    """Return an amount as people read it: with thousands, at least two decimals, all that there are."""
+    """Return an amount as people read it: with thousands, at least two decimals, all that say something."""
     number = Decimal(str(value))
-    decimals = max(2, -int(number.as_tuple().exponent))
-    return f"{number:,.{decimals}f}"
+    said = len(format(number, "f").partition(".")[2].rstrip("0"))
+    return f"{number:,.{max(2, said)}f}"
 
 
 def _at(rows: Sequence[Row], n: int) -> Mapping[str, Value] | None:

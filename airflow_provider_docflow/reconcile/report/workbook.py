@@ -10,6 +10,7 @@ from typing import Any
 from airflow_provider_docflow.locale import text
 from airflow_provider_docflow.reconcile.items import Value
 from airflow_provider_docflow.reconcile.outcome import Outcome
+from airflow_provider_docflow.reconcile.report.tables import figure
 
 #: A workbook's number has this many digits; what has more stands there as text, exactly.
 DIGITS = 15
@@ -51,7 +52,7 @@ class Workbook:
         for total in told["totals"]:
             amounts = [Decimal(total[name]) for name in names[1:]]
             effects = total["explained_by"].items()
-            parts = [f"{self._text(f'break.{word}')} {value}" for word, value in effects]
+            parts = [f"{self._text(f'break.{word}')} {figure(value)}" for word, value in effects]
             self._line(total["currency"], *amounts, "; ".join(parts))
 
     def save(self, path: Path) -> None:
