@@ -9,6 +9,7 @@ Pages: "Send a message", "Custom bot usage guide"; the reminder after the vendor
 
 from __future__ import annotations
 
+import hashlib
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -112,9 +113,7 @@ def remind(site: Site, instance_code: str, task_ids: Sequence[str], comment: str
 
 
 def _robot_target(site: Site) -> str:
-    # Channels are told apart by their target; a token must not be readable from it.
-    import hashlib
-
+    """Name the robot by its token's digest: connections come and go, and the token is a secret."""
     token = str(site.required("robot_token"))
     return hashlib.sha256(f"docflow feishu robot\x1f{token}".encode()).hexdigest()[:24]
 
