@@ -10,6 +10,7 @@ Control plane, under ``/_sandbox``:
 ``GET mails``         what the mail sink took; ``DELETE`` forgets it
 ``dingtalk/...``      see :mod:`airflow_provider_docflow.sandbox.dingtalk.control`
 ``yonbip/...``        see :mod:`airflow_provider_docflow.sandbox.yonbip`
+``u8/...``            see :mod:`airflow_provider_docflow.sandbox.u8`
 ``erp/...``           the plain ERP: ``PUT settings``, ``GET TYPE``, ``PUT TYPE/ID``
 ====================  ============================================================================
 """
@@ -37,6 +38,7 @@ from airflow_provider_docflow.sandbox import (
     feishu,
     kingdee,
     rest,
+    u8,
     wecom,
     yonbip,
 )
@@ -59,6 +61,7 @@ STAND_INS: tuple[Callable[[Parts], StandIn], ...] = (
     feishu.stand_in,
     kingdee.stand_in,
     yonbip.stand_in,
+    u8.stand_in,
     experimental.weaver,
     experimental.seeyon,
     experimental.nccloud,

@@ -1,0 +1,283 @@
+"""
+Vouchers by their number, with their approval's history; listing them; finding one by docflow's mark.
+
+A voucher is open, verified (审核) or closed, by the word of its ``state`` or by who stands in it as
+``verifier`` and ``closer``. An open one may be in a workflow: then its history (审批进程) tells the last
+word. Lists search keywords in remarks, which is how a mark is found; they cannot be asked for changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.calls import dig
+from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.profile import ApprovalEntry, Finding, Page, Query, Reading, WriteItem
+from airflow_provider_docflow.core.site import Site
+from airflow_provider_docflow.core.states import Words, state_of
+from airflow_provider_docflow.document import DocumentRef, document_from_json
+from airflow_provider_docflow.systems.u8.objects import Voucher, total_of
+from airflow_provider_docflow.systems.u8.settings import codes_in, currency_code, mapping_in
+from airflow_provider_docflow.systems.u8.values import Raw, text
+from airflow_provider_docflow.systems.u8.wire import about, api
+
+HISTORY = "docflow_history"
+_OPEN = ("Opening", "开立", "open")
+_DONE = ("Approved", "审核", "已审核", "verified")
+_WORDS: Mapping[str, str] = {
+    **dict.fromkeys(_OPEN, "draft"),
+    **dict.fromkeys(_DONE, "active"),
+    **dict.fromkeys(("Changing", "变更"), "active"),
+    **dict.fromkeys(("Closed", "关闭", "已关闭", "closed"), "closed"),
+}
+_DECISIONS = {
+    **dict.fromkeys(("1", "1.0", "同意", "审核", "agree"), "approved"),
+    **dict.fromkeys(("0", "0.0", "不同意", "disagree"), "rejected"),
+    **dict.fromkeys(("4", "5", "退回", "退回到提交人"), "returned"),
+    **dict.fromkeys(("弃审", "撤销审批"), "revoked"),
+    "转交": "transferred",
+}
+_LAST = {"approved": "pending", "rejected": "rejected", "returned": "returned", "revoked": "revoked"}
+
+
+def state_word(raw: Raw) -> str:
+    """Return the word of a voucher's state: its own, or what follows from who has signed it."""
+    own = text(raw, "state", "cvoucherstate")
+    return own or ("closed" if text(raw, "closer") else "verified" if _verifier(raw) else "open")
+
+
+def _verifier(raw: Raw) -> str:
+    return text(raw, "verifier", "checkman", "auditor")
+
+
+def approval_word(raw: Raw) -> str:
+    """Return the state's word and, of an open voucher, the last decision of its history."""
+    word = state_word(raw)
+    entries: Sequence[ApprovalEntry] = raw.get(HISTORY) or ()
+    decided = [entry.decision for entry in entries if entry.decision in _LAST]
+    return f"{word}/{decided[-1]}" if word in _OPEN and decided else word
+
+
+AXES = {
+    "lifecycle": Words(at=state_word, words=_WORDS),
+    "approval": Words(
+        at=approval_word,
+        words={
+            **{word: "none" if known == "draft" else "approved" for word, known in _WORDS.items()},
+            **{f"{word}/{last}": meaning for word in _OPEN for last, meaning in _LAST.items()},
+        },
+    ),
+}
+
+
+def get(site: Site, voucher: Voucher, number: str) -> Exchange[Raw]:
+    """Return a voucher as U8 shows it.
+
+    :raises NotFound: there is none of that number.
+    """
+    try:
+        answer = yield from api(site, "GET", f"/api/{voucher.name}/get", params={"id": number})
+    except exc.Rejected as error:
+        if error.code in codes_in(site.settings, "not_found_codes"):
+            raise exc.NotFound(error.message, **error.attrs()) from error
+        raise
+    raw = dig(answer, voucher.name)
+    if not isinstance(raw, dict) or not text(raw, voucher.code):
+        raise exc.NotFound("U8 shows no voucher of this number.", system=site.conn_id)
+    if text(raw, voucher.code) != number:
+        raise exc.Rejected(
+            f"U8 answered with another voucher, {text(raw, voucher.code)}.",
+            system=site.conn_id,
+            field=voucher.code,
+        )
+    return raw
+
+
+def history(site: Site, voucher: Voucher, number: str) -> Exchange[tuple[ApprovalEntry, ...]]:
+    """Return who has decided what in a voucher's workflow; nothing where it runs in none."""
+    if "audit" not in voucher.actions or not site.setting("read_history"):
+        return ()
+    params = {str(site.setting("voucher_field")): number}
+    try:
+        answer = yield from api(site, "GET", f"/api/{voucher.name}/history", params=params)
+    except exc.Rejected:
+        # A type without a workflow is refused; the voucher itself was read.
+        return ()
+    names = mapping_in(site, "history_fields")
+    found = dig(answer, "history")
+    return (
+        tuple(_entry(site, each, names) for each in found if isinstance(each, Mapping))
+        if isinstance(found, list)
+        else ()
+    )
+
+
+def _entry(site: Site, raw: Mapping[str, Any], names: Mapping[str, str]) -> ApprovalEntry:
+    word = text(raw, names.get("decision", ""))
+    return ApprovalEntry(
+        approver=text(raw, names.get("approver", "")),
+        decision=_DECISIONS.get(word, "commented"),  # type: ignore[arg-type]
+        decided_at=_moment(site, text(raw, names.get("decided_at", ""))),
+        comment=text(raw, names.get("comment", "")),
+    )
+
+
+def _moment(site: Site, told: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(told)
+    except ValueError:
+        return None
+    return (found if found.tzinfo else found.replace(tzinfo=site.time_zone)).astimezone(UTC)
+
+
+def reading_of(site: Site, voucher: Voucher, raw: Raw, *, content: bool = True) -> Reading:
+    """Return what a voucher says.
+
+    :param content: False for a row of a list, which has no entries.
+    """
+    number = text(raw, voucher.code)
+    entries: tuple[ApprovalEntry, ...] = tuple(raw.get(HISTORY) or ())
+    reading = Reading(
+        ref=DocumentRef(site.known_instance, "", voucher.document_type, number, number),
+        state=state_of(raw, AXES, datetime.now(UTC)),
+        company_code=str(site.setting("company_code") or ""),
+        party=text(raw, *voucher.party),
+        total=total_of(voucher, raw),
+        history=entries,
+        raw={name: value for name, value in raw.items() if name != HISTORY},
+    )
+    try:
+        name = text(raw, "currency_name")
+        reading = replace(reading, currency=currency_code(site, name) if name else "")
+        if not content:
+            return reading
+        data = {**voucher.content(site, raw), "document_type": str(voucher.document_type)}
+        data |= {"company_code": reading.company_code, "extensions": _own(site, raw)}
+        document = document_from_json(data).totalled()
+    except exc.InvalidDocument as error:
+        problem = error
+    except ValueError as error:
+        problem = exc.InvalidDocument(str(error))
+    else:
+        party = document.seller_supplier_party or document.buyer_customer_party
+        currency = document.document_currency_code
+        return replace(
+            reading, document=document, currency=currency, party=reading.party or (party.id if party else "")
+        )
+    problem.document, problem.system = number, site.conn_id
+    return replace(reading, problem=problem)
+
+
+def _own(site: Site, raw: Raw) -> dict[str, Any]:
+    """Return the tenant's own fields (define1 to define16)."""
+    found = {
+        name: str(value)
+        for name, value in raw.items()
+        if name.startswith("define") and value not in (None, "")
+    }
+    return {site.known_instance: found} if found else {}
+
+
+def reader(voucher: Voucher) -> Callable[..., Exchange[list[Reading | exc.DocflowError]]]:
+    """Return the read of a type: a failure is its voucher's entry."""
+
+    def read(site: Site, refs: Sequence[DocumentRef]) -> Exchange[list[Reading | exc.DocflowError]]:
+        found: list[Reading | exc.DocflowError] = []
+        for ref in refs:
+            try:
+                with about(ref.number or ref.internal_id):
+                    raw = yield from get(site, voucher, ref.internal_id)
+                    told = yield from history(site, voucher, ref.internal_id)
+                    found.append(reading_of(site, voucher, {**raw, HISTORY: told}))
+            except exc.DocflowError as error:
+                found.append(error)
+        return found
+
+    return read
+
+
+def rows(
+    site: Site, voucher: Voucher, params: Mapping[str, str], page: int
+) -> Exchange[tuple[list[Raw], bool]]:
+    """Return one page of a list and whether there are more; its counts are texts."""
+    asked = {**params, "page_index": str(page), "rows_per_page": str(site.setting("rows_per_page"))}
+    answer = yield from api(site, "GET", f"/api/{voucher.name}list/batch_get", params=asked)
+    found = dig(answer, f"{voucher.name}list")
+    pages = text(answer, "page_count")
+    if found in (None, "") and text(answer, "row_count") in ("", "0"):
+        return [], False
+    if not isinstance(found, list):
+        raise exc.TransientError("U8 answers a list without rows.", system=site.conn_id)
+    return found, bool(found) and page < int(pages or 0)
+
+
+def searcher(voucher: Voucher) -> Callable[[Site, Query, str | None], Exchange[Page]]:
+    """Return the listing of a type; several numbers are asked for one after the other."""
+
+    def search(site: Site, query: Query, position: str | None) -> Exchange[Page]:
+        turn, page = (int(part) for part in (position or "0:1").split(":"))
+        own = str(site.setting("company_code") or "")
+        if query.company_code and query.company_code != own:
+            return Page(readings=())
+        found, more = yield from rows(site, voucher, _params(site, voucher, query, turn), page)
+        once = {text(row, voucher.code): row for row in found}
+        readings = tuple(reading_of(site, voucher, row, content=False) for row in once.values())
+        if more:
+            return Page(readings=readings, next=f"{turn}:{page + 1}")
+        others = turn + 1 < len(query.numbers)
+        return Page(readings=readings, next=f"{turn + 1}:1" if others else None)
+
+    return search
+
+
+def _params(site: Site, voucher: Voucher, query: Query, turn: int) -> dict[str, str]:
+    wanted = {
+        "numbers": query.numbers[turn] if query.numbers else "",
+        "party": query.party,
+        "issued_from": query.issued_from.isoformat() if query.issued_from else "",
+        "issued_to": query.issued_to.isoformat() if query.issued_to else "",
+        "changed_since": "1" if query.changed_since else "",
+    }
+    params = {str(name): str(value) for name, value in query.raw.items()}
+    for name, value in wanted.items():
+        if value and name not in voucher.filters:
+            raise exc.Unsupported(
+                f"U8 cannot list {voucher.name} by {name}.", system=site.conn_id, field=name
+            )
+        params |= dict.fromkeys(voucher.filters.get(name, ()), value) if value else {}
+    return params
+
+
+def finder(voucher: Voucher) -> Callable[[Site, Sequence[WriteItem]], Exchange[list[Finding]]]:
+    """Return the probe: a search for each mark, then the vouchers that it shows."""
+
+    def find(site: Site, items: Sequence[WriteItem]) -> Exchange[list[Finding]]:
+        findings = []
+        for item in items:
+            findings.append((yield from _find(site, voucher, item)))
+        return findings
+
+    return find
+
+
+def _find(site: Site, voucher: Voucher, item: WriteItem) -> Exchange[Finding]:
+    params = {voucher.keyword or voucher.mark: item.mark}
+    found: dict[str, Reading] = {}
+    page, more = 1, True
+    while more:
+        listed, more = yield from rows(site, voucher, params, page)
+        for row in listed:
+            number = text(row, voucher.code)
+            shows = text(row, voucher.mark)
+            # A list that ignores the keyword shows everything: only what carries the mark is read.
+            if number in found or (shows and item.mark not in shows):
+                continue
+            raw = yield from get(site, voucher, number)
+            if item.mark in text(raw, voucher.mark):
+                found[number] = reading_of(site, voucher, raw)
+        page += 1
+    return Finding(marked=tuple(found.values()))

@@ -1,0 +1,166 @@
+"""
+How U8's OpenAPI is spoken to: the token, the accounts on every call, the answer of a voucher that is made
+later.
+
+Every call names caller, provider and application in its query; token and secret are put into the request
+target alone, never into a URL that a log line or an error could show. ``errcode`` "0" is good. The pages
+that are known list no codes for a stale token or a missing voucher; both are settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx2
+
+from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.calls import call, dig
+from airflow_provider_docflow.core.error_rules import ErrorRule, RemoteError
+from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.profile import Token
+from airflow_provider_docflow.core.site import Site
+from airflow_provider_docflow.systems.u8.settings import API_URL
+
+_MARGIN, _LIVES = 300.0, 7200.0
+
+ERRORS = (
+    ErrorRule(raises=exc.TransientError, code=("-1",), unsure=True),
+    ErrorRule(
+        raises=exc.Misconfigured,
+        code=("30021",),
+        remedy="Have the application released for this account in U8's open platform.",
+    ),
+)
+
+
+def base_url(site: Site) -> str:
+    """Return the address of the API."""
+    return (site.base_url or API_URL).rstrip("/")
+
+
+def anonymous(site: Site) -> Site:
+    """Return the site for calls that carry no token."""
+    return replace(site, base_url=base_url(site), profile=replace(site.profile, login=None, sign=None))
+
+
+def error(reply: httpx2.Response, body: Any) -> RemoteError | None:
+    """Return what a reply says went wrong; an answer that names where its result will be says nothing yet."""
+    if not isinstance(body, dict):
+        said = reply.reason_phrase or f"HTTP {reply.status_code}"
+        return None if reply.is_success else RemoteError("", said)
+    code = str(body.get("errcode", ""))
+    if reply.is_success and (code == "0" or (code == "" and body.get("url"))):
+        return None
+    return RemoteError(code, str(body.get("errmsg") or reply.reason_phrase or "refused"))
+
+
+def token_refused(codes: tuple[str, ...]) -> Callable[[httpx2.Response, Any], bool]:
+    """Return the test whether another token may help."""
+
+    def refused(reply: httpx2.Response, body: Any) -> bool:
+        return reply.status_code == 401 or (isinstance(body, dict) and str(body.get("errcode")) in codes)
+
+    return refused
+
+
+def login(site: Site) -> Exchange[Token]:
+    """Ask for the application's token (app key = login, app secret = password); it lives two hours."""
+    asked = anonymous(site)
+    params = {"from_account": str(site.required("from_account")), "app_key": site.username}
+    request = asked.request("GET", "/system/token", params=params)
+    try:
+        answer = yield from call(asked, with_query(request, {"app_secret": site.password}))
+    except (exc.Rejected, exc.NotFound) as refused:
+        raise exc.Authentication(
+            f"the login was refused: {refused.message}",
+            system=site.conn_id,
+            code=refused.code,
+            http_status=refused.http_status,
+            remedy="Check from_account, app key (login) and app secret (password) of the connection.",
+        ) from refused
+    token = dig(answer, "token.id")
+    if not token:
+        raise exc.Authentication("the login brought no token.", system=site.conn_id)
+    lives = float(dig(answer, "token.expiresIn") or _LIVES)
+    return Token(str(token), max(lives - _MARGIN, lives / 2))
+
+
+def sign(request: httpx2.Request, token: str | None, site: Site) -> httpx2.Request:
+    """Return the request with its token in the target's query."""
+    return request if token is None else with_query(request, {"token": token})
+
+
+def with_query(request: httpx2.Request, secrets: Mapping[str, str]) -> httpx2.Request:
+    """Return a copy of the request with parameters that reach the wire but never its URL."""
+    path = request.url.raw_path
+    target = path + (b"&" if b"?" in path else b"?") + urlencode(secrets).encode()
+    return httpx2.Request(
+        request.method,
+        request.url,
+        headers=request.headers,
+        content=request.content or None,
+        extensions={**request.extensions, "target": target},
+    )
+
+
+def api(
+    site: Site,
+    method: str,
+    path: str,
+    *,
+    params: Mapping[str, str] | None = None,
+    body: Any = None,
+    writes: bool = False,
+) -> Exchange[Any]:
+    """Call U8 and return the JSON body.
+
+    :raises UnknownOutcome: a write may have landed.
+    """
+    here = replace(site, base_url=base_url(site))
+    named = {
+        "from_account": str(site.required("from_account")),
+        "to_account": str(site.required("to_account")),
+        "app_key": site.username,
+    }
+    if source := site.setting("ds_sequence"):
+        named["ds_sequence"] = str(source)
+    request = here.request(method, path, json=body, params={**named, **(params or {})})
+    return (yield from call(here, request, writes=writes))
+
+
+def trade_id(site: Site) -> Exchange[str]:
+    """Return a trade id, under which one write runs.
+
+    :raises TransientError: U8 gives none.
+    """
+    answer = yield from api(site, "GET", "/system/tradeid")
+    found = dig(answer, "trade.id")
+    if not found:
+        raise exc.TransientError("U8 gives no trade id.", system=site.conn_id)
+    return str(found)
+
+
+def instance(site: Site) -> Exchange[str]:
+    """Return provider and data source after U8 has answered the application for them.
+
+    :raises Misconfigured: there is no to_account.
+    :raises DocflowError: U8 does not let the application read there.
+    """
+    provider = str(site.required("to_account")).strip()
+    params = {"page_index": "1", "rows_per_page": "1"}
+    yield from api(site, "GET", "/api/purchaseorderlist/batch_get", params=params)
+    return f"{provider}/{site.setting('ds_sequence') or 1}"
+
+
+@contextmanager
+def about(document: str) -> Iterator[None]:
+    """Put the document's number on errors that pass through."""
+    try:
+        yield
+    except exc.DocflowError as error:
+        error.document = error.document or document
+        raise
