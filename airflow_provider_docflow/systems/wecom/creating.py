@@ -21,7 +21,7 @@ from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import Finding, Reading, WriteItem, Written
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import Document, DocumentRef
-from airflow_provider_docflow.systems.wecom import filling, nodes, templates
+from airflow_provider_docflow.systems.wecom import filling, nodes, parsing, templates
 from airflow_provider_docflow.systems.wecom.forms import Form, form_of
 from airflow_provider_docflow.systems.wecom.listing import Position, list_numbers
 from airflow_provider_docflow.systems.wecom.reading import get, reading_of
@@ -166,7 +166,7 @@ def _submitted_since(
 
 
 def _finding(form: Form, item: WriteItem, readings: Sequence[Reading]) -> Finding:
-    marks = [filling.mark_in(form, reading.raw) for reading in readings]
+    marks = [parsing.mark_in(form, reading.raw) for reading in readings]
     marked = tuple(
         reading for reading, mark in zip(readings, marks, strict=True) if item.mark and item.mark in mark
     )

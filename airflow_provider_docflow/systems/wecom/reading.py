@@ -15,7 +15,7 @@ from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import Reading
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import Document, DocumentRef, DocumentType, material_hash
-from airflow_provider_docflow.systems.wecom import filling, states
+from airflow_provider_docflow.systems.wecom import parsing, states
 from airflow_provider_docflow.systems.wecom.errors import PARAMETER
 from airflow_provider_docflow.systems.wecom.forms import Form, form_of
 from airflow_provider_docflow.systems.wecom.states import Info
@@ -68,7 +68,7 @@ def reading_of(site: Site, form: Form, info: Info) -> Reading:
             field="forms",
             remedy="Read it as the type whose form has that template.",
         )
-    number = filling.number_in(form, info, site.time_zone)
+    number = parsing.number_in(form, info, site.time_zone)
     ref = DocumentRef(
         instance=site.known_instance,
         company_code="",
@@ -84,7 +84,7 @@ def reading_of(site: Site, form: Form, info: Info) -> Reading:
         changed_at=states.changed_at(info),
     )
     try:
-        document = _totalled(filling.to_document(form, info, site.known_instance, site.time_zone))
+        document = _totalled(parsing.to_document(form, info, site.known_instance, site.time_zone))
     except exc.InvalidDocument as error:
         error.document, error.system = error.document or number or sp_no, site.conn_id
         return replace(told, problem=error)

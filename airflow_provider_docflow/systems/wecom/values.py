@@ -22,6 +22,7 @@ KINDS = (
 )
 """Controls that may be mapped. Tips hold nothing; places, periods and bank accounts are not shown in full."""
 
+_SEVERAL = ("Selector", "Contact", "RelatedApproval")
 MOST_DECIMALS = 15
 MOST_FILES = 6
 SCHEME = "wecom://"
@@ -48,8 +49,11 @@ def encode(kind: str, config: Mapping[str, Any], value: Any, zone: tzinfo) -> Va
     """Return the value of a control.
 
     :param config: of the template's control: its options, whether it takes days or moments.
+    :param value: of controls that hold several (Selector, Contact, RelatedApproval) also a list.
     :raises ValueError: such a control cannot hold it.
     """
+    if isinstance(value, list | tuple | dict) and kind not in _SEVERAL:
+        raise ValueError(f"a {kind} holds one value")
     if kind in ("Text", "Textarea"):
         return {"text": plain(value)}
     if kind in ("Number", "Money"):
@@ -62,14 +66,13 @@ def encode(kind: str, config: Mapping[str, Any], value: Any, zone: tzinfo) -> Va
                 "s_timestamp": _begin(value, zone),
             }
         }
+    several = [plain(one) for one in value] if isinstance(value, list | tuple) else [plain(value)]
     if kind == "Selector":
-        return {"selector": _chosen(config.get("selector") or {}, plain(value))}
+        return {"selector": _chosen(config.get("selector") or {}, several)}
     if kind == "Contact":
-        return _contact(config.get("contact") or {}, plain(value))
+        return _contact(config.get("contact") or {}, several)
     if kind == "RelatedApproval":
-        return {"related_approval": [{"sp_no": plain(value)}]}
-    if kind == "Formula":
-        raise ValueError("it is computed by WeCom")
+        return {"related_approval": [{"sp_no": one} for one in several]}
     raise ValueError(f"a {kind} cannot be filled in by docflow")
 
 
@@ -78,19 +81,29 @@ def _begin(value: Any, zone: tzinfo) -> str:
     return str(int(datetime.combine(day, time.min, zone).timestamp()))
 
 
-def _chosen(selector: Mapping[str, Any], wanted: str) -> dict[str, Any]:
-    options = selector.get("options") or ()
+def _chosen(selector: Mapping[str, Any], wanted: Sequence[str]) -> dict[str, Any]:
+    if len(wanted) > 1 and selector.get("type") != "multi":
+        raise ValueError("it holds one option")
+    return {
+        "type": selector.get("type", "single"),
+        "options": [_option(selector.get("options") or (), one) for one in wanted],
+    }
+
+
+def _option(options: Sequence[Mapping[str, Any]], wanted: str) -> Mapping[str, Any]:
     found = [one for one in options if wanted == one.get("key") or wanted in words(one.get("value"))]
     if len(found) != 1:
         offered = ", ".join("/".join(words(one.get("value"))) for one in options)
         raise ValueError(f"{wanted!r} is {'no' if not found else 'more than one'} option of it ({offered})")
-    return {"type": selector.get("type", "single"), "options": found}
+    return found[0]
 
 
-def _contact(contact: Mapping[str, Any], wanted: str) -> Value:
+def _contact(contact: Mapping[str, Any], wanted: Sequence[str]) -> Value:
+    if len(wanted) > 1 and contact.get("type") != "multi":
+        raise ValueError("it holds one of them")
     if contact.get("mode") == "department":
-        return {"departments": [{"openapi_id": wanted, "name": wanted}]}
-    return {"members": [{"userid": wanted, "name": wanted}]}
+        return {"departments": [{"openapi_id": one, "name": one} for one in wanted]}
+    return {"members": [{"userid": one, "name": one} for one in wanted]}
 
 
 def bare(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,8 +122,13 @@ def decode(kind: str, value: Any, zone: tzinfo) -> list[str]:
 
     :raises ValueError: it is not what such a control holds.
     """
-    if not isinstance(value, Mapping):
-        return []
+    try:
+        return _decode(kind, value, zone) if isinstance(value, Mapping) else []
+    except (AttributeError, KeyError, TypeError, OverflowError, OSError):
+        raise ValueError(f"it is no value of a {kind}") from None
+
+
+def _decode(kind: str, value: Mapping[str, Any], zone: tzinfo) -> list[str]:
     if kind in ("Text", "Textarea"):
         return _some(value.get("text"))
     if kind in ("Number", "Money"):
@@ -136,7 +154,7 @@ def _some(text: Any) -> list[str]:
 
 
 def _day(stamp: str, zone: tzinfo) -> str:
-    if not stamp.isdigit():
+    if not (stamp.isascii() and stamp.isdigit()):
         raise ValueError(f"{stamp!r} is no time")
     return datetime.fromtimestamp(int(stamp), zone).date().isoformat()
 
@@ -161,21 +179,44 @@ def is_filled(control: Mapping[str, Any]) -> bool:
     return any(decode(str(control.get("control")), control.get("value"), UTC))
 
 
+def kept(kind: str, value: Any, zone: tzinfo) -> Any:
+    """Return a control's value as a tenant field: text, a list of it, rows of a table; None if it is empty.
+
+    :raises ValueError: it is not what such a control holds.
+    """
+    if kind == "File":
+        found: list[Any] = [one["uri"] for one in files_of(value)]
+        return found or None
+    if kind == "Table":
+        rows = [
+            {_name(one): kept(str(one.get("control")), one.get("value"), zone) for one in row}
+            for row in rows_of(value)
+        ]
+        return [{name: cell for name, cell in row.items() if cell is not None} for row in rows] or None
+    found = decode(kind, value, zone)
+    return found[0] if len(found) == 1 else found or None
+
+
+def _name(control: Mapping[str, Any]) -> str:
+    return next(iter(words(control.get("title"))), str(control.get("id") or ""))
+
+
 def files_of(value: Any) -> list[dict[str, Any]]:
     """Return attachments as the canonical document names them; the uri says where WeCom keeps the file."""
     files = (value.get("files") if isinstance(value, Mapping) else None) or ()
-    ids = [str(one["file_id"]) for one in files if one.get("file_id")]
+    ids = [str(one["file_id"]) for one in files if isinstance(one, Mapping) and one.get("file_id")]
     return [{"name": file_id, "uri": f"{SCHEME}{file_id}"} for file_id in ids]
 
 
-def files_value(attachments: Sequence[Any]) -> Value:
+def files_value(attachments: Sequence[tuple[str, str]]) -> Value:
     """Return the value of a File control.
 
+    :param attachments: name and uri of each file.
     :raises ValueError: a file was not uploaded to WeCom yet, or there are too many.
     """
     if len(attachments) > MOST_FILES:
         raise ValueError(f"WeCom takes {MOST_FILES} files in a form, not {len(attachments)}")
-    for item in attachments:
-        if not item.uri.startswith(SCHEME):
-            raise ValueError(f"{item.name} was not uploaded to WeCom (media/upload)")
-    return {"files": [{"file_id": item.uri.removeprefix(SCHEME)} for item in attachments]}
+    for name, uri in attachments:
+        if not uri.startswith(SCHEME):
+            raise ValueError(f"{name} was not uploaded to WeCom (media/upload)")
+    return {"files": [{"file_id": uri.removeprefix(SCHEME)} for _, uri in attachments]}

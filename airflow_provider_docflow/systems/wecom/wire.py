@@ -120,7 +120,14 @@ def seconds(instant: datetime) -> int:
 def moment(value: Any) -> datetime | None:
     """Read seconds since the epoch, a number or text of one; None where there is none (WeCom writes 0)."""
     text = str(value if value is not None else "")
-    return datetime.fromtimestamp(int(text), UTC) if text.isdigit() and int(text) else None
+    try:
+        return (
+            datetime.fromtimestamp(int(text), UTC)
+            if text.isascii() and text.isdigit() and int(text)
+            else None
+        )
+    except (OverflowError, ValueError, OSError):
+        return None
 
 
 @contextmanager

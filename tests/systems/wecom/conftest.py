@@ -38,7 +38,21 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "说明": ("Tips", {}),
     "大写": ("Formula", {}),
     "关联": ("RelatedApproval", {}),
+    "标签": ("Selector", {"selector": {"type": "multi", "options": ["急", "重", "密"]}}),
+    "会签人": ("Contact", {"contact": {"type": "multi", "mode": "user"}}),
+    "报价": ("Table", {}),
+    "总额": ("Formula", {}),
 }
+KINDS["报价"][1]["table"] = {
+    "children": [
+        {"property": {"control": "Text", "title": "供应商"}, "config": {}},
+        {"property": {"control": "Money", "title": "报价金额"}, "config": {}},
+        {"property": {"control": "File", "title": "报价单"}, "config": {}},
+    ]
+}
+OWN = ("项目经理", "说明", "申请人", "部门", "附件", "关联", "标签", "会签人", "报价")
+"""Controls of the tenant's own, which no default maps."""
+
 REQUIRED = ("单号", "申请日期", "明细")
 FLOW = [{"type": 1, "apv_rel": 1, "userid": ["boss"]}]
 
@@ -89,7 +103,7 @@ class Desk:
     def __init__(self, sandbox: Sandbox, kind: str = "sync", **settings: Any) -> None:
         self.sandbox, self.kind = sandbox, kind
         self.tokens = LocalTokens()
-        self.template = self.enter_template(TYPE, "项目经理", "说明", "申请人", "部门", "附件", "关联")
+        self.template = self.enter_template(TYPE, *OWN)
         self.site = self.connect(**settings)
 
     def enter_template(self, document_type: str, *more: str, **body: Any) -> str:

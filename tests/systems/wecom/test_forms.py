@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -12,7 +13,9 @@ from airflow_provider_docflow.document import Attachment, Document, document_fro
 from airflow_provider_docflow.systems.wecom import media
 from airflow_provider_docflow.systems.wecom.defaults import DEFAULT_FIELDS
 from airflow_provider_docflow.systems.wecom.forms import forms_of
-from tests.systems.wecom.conftest import CORP, MARK, TYPE, Desk, control, requisition, row
+from airflow_provider_docflow.systems.wecom.parsing import to_document
+from airflow_provider_docflow.systems.wecom.values import kept
+from tests.systems.wecom.conftest import CORP, FLOW, MARK, TYPE, Desk, control, requisition, row
 
 FULL: dict[str, dict[str, Any]] = {
     "purchase_requisition": {},
@@ -117,6 +120,89 @@ def test_tenant_fields_survive_a_round_trip(desk: Desk) -> None:
     again = desk.create(found.model_copy(update={"id": "PR-2"})).ref
     back = desk.reading(again).document
     assert back is not None and back.extensions[CORP] == {"项目经理": "李四"}
+
+
+def test_tenant_fields_of_every_kind_survive_a_round_trip(desk: Desk) -> None:
+    uri = desk.run(media.upload(desk.site, "报价.pdf", b"%PDF-1.7 quotation"))
+    file = {"files": [{"file_id": uri.removeprefix("wecom://")}]}
+    values = {
+        "标签": {"selector": {"type": "multi", "options": [{"key": "option-1"}, {"key": "option-3"}]}},
+        "会签人": {"members": [{"userid": "boss"}, {"userid": "cfo"}]},
+        "附件": file,
+        "报价": [{"供应商": {"text": "甲"}, "报价金额": {"new_money": "99.90"}}, {"供应商": {"text": "乙"}}],
+    }
+    own = {
+        "标签": ["急", "密"],
+        "会签人": ["boss", "cfo"],
+        "附件": [uri],
+        "报价": [{"供应商": "甲", "报价金额": "99.90"}, {"供应商": "乙"}],
+    }
+    found = desk.reading(desk.submit(values)).document
+    assert found is not None and found.extensions[CORP] == own
+    back = desk.reading(desk.create(found).ref).document
+    assert back is not None and back.extensions[CORP] == own
+
+
+@pytest.mark.parametrize(
+    ("own", "field"),
+    [
+        ({"标签": ["急", "没有"]}, "extensions.标签"),
+        ({"项目经理": ["李四", "王五"]}, "extensions.项目经理"),
+        ({"申请人": ["boss", "cfo"]}, "extensions.申请人"),
+        ({"报价": ["甲"]}, "extensions.报价"),
+        ({"报价": [{"没有": "甲"}]}, "extensions.报价.没有"),
+        ({"附件": ["https://example.com/a.pdf"]}, "extensions.附件"),
+    ],
+)
+def test_tenant_fields_that_their_controls_cannot_hold(desk: Desk, own: dict[str, Any], field: str) -> None:
+    refused(desk, requisition(extensions={CORP: own}), field)
+
+
+def test_what_wecom_computes_is_read_and_never_sent(desk: Desk) -> None:
+    fields = {name: path for name, path in DEFAULT_FIELDS[TYPE].items() if name != "合计金额"}
+    fields["总额"] = "payable_amount"
+    body = {"name": "公式", "controls": [control(*one) for one in fields.items()], "flow": FLOW}
+    template = desk.sandbox.call("POST", "wecom/templates", body)["template_id"]
+    entry = {"template_id": template, "fields": fields}
+    desk.site = desk.connect({TYPE: entry})
+    sent = desk.kept(desk.create().ref)["byApi"]["apply_data"]["contents"]
+    assert "总额" not in {one["title"][0]["text"] for one in sent}
+    computed = [
+        {"control": "Formula", "title": [{"text": "总额"}], "value": {"formula": {"value": "100.50"}}}
+    ]
+    info = {"apply_data": {"contents": [*sent, *computed]}, "applyer": {"userid": "a"}}
+    form = forms_of({TYPE: entry})[TYPE]
+    assert to_document(form, info, CORP, ZoneInfo("Asia/Shanghai")).payable_amount == Decimal("100.50")
+
+
+@pytest.mark.parametrize(
+    ("control_kind", "value"),
+    [
+        ("Date", {"date": "2026-03-31"}),
+        ("Date", {"date": {"s_timestamp": "morgen"}}),
+        ("Date", {"date": {"s_timestamp": "9" * 30}}),
+        ("Contact", {"members": [{"name": "no id"}]}),
+        ("Contact", {"members": ["boss"]}),
+        ("Selector", {"selector": [1]}),
+        ("RelatedApproval", {"related_approval": [1]}),
+        ("Table", {"children": [1]}),
+        ("Table", {"children": [{"list": {}}]}),
+    ],
+)
+def test_values_that_are_none_of_their_control(control_kind: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=r"no value|no time|no list"):
+        kept(control_kind, value, ZoneInfo("Asia/Shanghai"))
+
+
+def test_two_controls_of_one_name_are_nobodys_to_choose_between(desk: Desk) -> None:
+    ref = desk.submit()
+    raw = dict(desk.reading(ref).raw)
+    twice = {"control": "Money", "title": [{"text": "合计金额"}], "value": {"new_money": "1.00"}}
+    raw["apply_data"] = {"contents": [*raw["apply_data"]["contents"], twice]}
+    form = forms_of(desk.site.settings["forms"])[TYPE]
+    with pytest.raises(exc.InvalidDocument) as caught:
+        to_document(form, raw, CORP, ZoneInfo("Asia/Shanghai"))
+    assert caught.value.field == "payable_amount"
 
 
 def test_people_departments_and_other_forms_are_ids(desk: Desk) -> None:
