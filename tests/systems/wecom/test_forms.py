@@ -165,14 +165,15 @@ def test_what_wecom_computes_is_read_and_never_sent(desk: Desk) -> None:
     template = desk.sandbox.call("POST", "wecom/templates", body)["template_id"]
     entry = {"template_id": template, "fields": fields}
     desk.site = desk.connect({TYPE: entry})
-    sent = desk.kept(desk.create().ref)["byApi"]["apply_data"]["contents"]
+    ref = desk.create().ref
+    sent = desk.kept(ref)["byApi"]["apply_data"]["contents"]
     assert "总额" not in {one["title"][0]["text"] for one in sent}
-    computed = [
-        {"control": "Formula", "title": [{"text": "总额"}], "value": {"formula": {"value": "100.50"}}}
-    ]
-    info = {"apply_data": {"contents": [*sent, *computed]}, "applyer": {"userid": "a"}}
-    form = forms_of({TYPE: entry})[TYPE]
-    assert to_document(form, info, CORP, ZoneInfo("Asia/Shanghai")).payable_amount == Decimal("100.50")
+    info = dict(desk.reading(ref).raw)
+    shown = [one for one in info["apply_data"]["contents"] if one["control"] != "Formula"]
+    total = {"control": "Formula", "title": [{"text": "总额"}], "value": {"formula": {"value": "100.50"}}}
+    info["apply_data"] = {"contents": [*shown, total]}
+    found = to_document(forms_of({TYPE: entry})[TYPE], info, CORP, ZoneInfo("Asia/Shanghai"))
+    assert found.payable_amount == Decimal("100.50")
 
 
 @pytest.mark.parametrize(
