@@ -47,10 +47,7 @@ class Identity:
                 "KDSVCSessionId": None,
                 "Context": None,
             }, ""
-        session = secrets.token_hex(16)
-        self._store.execute(
-            "INSERT INTO kingdee_session VALUES (?, ?, ?)", (session, user, self._clock.now() + SESSION_MS)
-        )
+        session = self._begin(user)
         answer = {
             "Message": None,
             "MessageCode": "CheckPasswordPolicy",
@@ -60,6 +57,13 @@ class Identity:
             "IsSuccessByAPI": True,
         }
         return answer, session
+
+    def _begin(self, user: str) -> str:
+        session = secrets.token_hex(16)
+        self._store.execute(
+            "INSERT INTO kingdee_session VALUES (?, ?, ?)", (session, user, self._clock.now() + SESSION_MS)
+        )
+        return session
 
     def _user(self, method: str, given: list[Any]) -> str | None:
         account, user, *rest = [str(one) for one in given] if len(given) > 3 else ["", ""]
@@ -80,19 +84,20 @@ class Identity:
 
         :raises Refused: nobody knows the caller, or the session is over.
         """
-        if "x-kd-signature" in headers:
-            return self._signed(path, headers), ""
         session = headers.get("kdservice-sessionid") or _cookie(headers.get("cookie", ""))
+        if "x-kd-signature" in headers:
+            user = self._signed(path, headers)
+            if not session:
+                return user, self._begin(user)
         if expire:
             self._store.execute("DELETE FROM kingdee_session WHERE id = ?", (session,))
         now = self._clock.now()
-        user = self._store.value(
-            "SELECT user FROM kingdee_session WHERE id = ? AND until > ?", (session, now)
-        )
-        if user is None:
+        sql = "SELECT user FROM kingdee_session WHERE id = ? AND until > ?"
+        known = self._store.value(sql, (session, now))
+        if known is None:
             raise Refused(1, LOST)
         self._store.execute("UPDATE kingdee_session SET until = ? WHERE id = ?", (now + SESSION_MS, session))
-        return str(user), session
+        return str(known), session
 
     def _signed(self, path: str, headers: Mapping[str, str]) -> str:
         data = base64.b64decode(headers.get("x-kd-appdata", "")).decode()

@@ -31,7 +31,7 @@ from typing import Any
 
 from airflow_provider_docflow.core.paging import one_by_one
 from airflow_provider_docflow.core.profile import DocumentProfile, SystemProfile, Write
-from airflow_provider_docflow.systems.kingdee import creating, errors, listing, reading, wire
+from airflow_provider_docflow.systems.kingdee import amending, creating, errors, listing, reading, wire
 from airflow_provider_docflow.systems.kingdee.actions import actions_of, delete
 from airflow_provider_docflow.systems.kingdee.catalogue import FORMS
 from airflow_provider_docflow.systems.kingdee.files import download, upload
@@ -52,7 +52,7 @@ def _document(settings: Mapping[str, Any], form: Form) -> DocumentProfile:
         create=Write(
             run=creating.create, find=find, probe=probe, batch_size=int(settings.get("batch_size") or 20)
         ),
-        amend=Write(run=one_by_one(creating.amend), probe=probe, landed=creating.reads_as),
+        amend=Write(run=one_by_one(amending.amend), probe=probe, landed=amending.reads_as(form)),
         actions=actions,
         stages={"saved": (), "submitted": ("submit",), "approved": ("submit", "audit")},
         page_size=listing.PAGE_SIZE,
@@ -74,7 +74,7 @@ def resolve(settings: Mapping[str, Any]) -> SystemProfile:
         documents={
             name: _document(settings, form) for name, form in forms_of(settings.get("forms"), FORMS).items()
         },
-        login=None if signed else wire.login,
+        login=wire.login if not signed else wire.open_session if settings.get("keep_session") else None,
         limits=limits_of(settings),
     )
 

@@ -14,14 +14,13 @@ from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import dig
 from airflow_provider_docflow.core.exchange import Exchange, Pause
 from airflow_provider_docflow.core.paging import WriteResult, one_by_one
-from airflow_provider_docflow.core.profile import Reading, WriteItem, Written
+from airflow_provider_docflow.core.profile import WriteItem, Written
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import DocumentRef
-from airflow_provider_docflow.systems.kingdee import reading
 from airflow_provider_docflow.systems.kingdee.catalogue import form_of
-from airflow_provider_docflow.systems.kingdee.errors import failed, refusal, status_of
+from airflow_provider_docflow.systems.kingdee.errors import refusal, status_of
 from airflow_provider_docflow.systems.kingdee.forms import Form
-from airflow_provider_docflow.systems.kingdee.model import document_in, entries_of, model_of
+from airflow_provider_docflow.systems.kingdee.model import document_in, model_of
 from airflow_provider_docflow.systems.kingdee.numbers import number_for, put_marks
 from airflow_provider_docflow.systems.kingdee.wire import number_of, post
 
@@ -64,19 +63,20 @@ def _send(
         results = yield from run(site, items)
     else:
         threads = int(site.setting("batch_threads", 1))
-        data = {"Model": list(models), "BatchCount": threads, **_options()}
+        data = {"Model": list(models), "BatchCount": threads, **options()}
         answer = yield from _batch(site, {"formid": form.form_id, "data": data})
         results = [_result(site, form, item, answer, n) for n, item in enumerate(items)]
     return (yield from _with_existing(site, form, items, results))
 
 
-def _options() -> dict[str, Any]:
+def options() -> dict[str, Any]:
+    """Return how strictly a model is looked at: what a person would be asked about is refused."""
     return {"ValidateFlag": True, "NumberSearch": True, "InterationFlags": "", "IgnoreInterationFlag": False}
 
 
 def _save(site: Site, form: Form, item: WriteItem, model: Model) -> Exchange[Written]:
     method = "Draft" if site.setting("save_as", "save") == "draft" else "Save"
-    body = {"formid": form.form_id, "data": {"Model": model, **_options()}}
+    body = {"formid": form.form_id, "data": {"Model": model, **options()}}
     try:
         answer = yield from post(site, method, body, writes=True)
     except exc.DocflowError as error:
@@ -177,86 +177,3 @@ def view(site: Site, form_id: str, number: str) -> Exchange[str | None]:
         return None
     record = number_of(dig(body, "Result.Result.Id"))
     return record if record not in ("", "0") else None
-
-
-def amend(site: Site, item: WriteItem) -> Exchange[Written]:
-    """Change what a document says; entries that the new content does not have are deleted one by one by name.
-
-    ``IsDeleteEntry`` is false, so that what is left out stays: an entry of the document that the new content
-    lacks is therefore refused, and so is a document that is in approval or audited.
-
-    :raises Rejected: it stands where nothing may be changed, or entries would have to go.
-    """
-    document = document_in(item)
-    if item.ref is None:
-        raise exc.Misconfigured("there is no document to amend.", system=site.conn_id, field="ref")
-    form = form_of(site, document.document_type)
-    found = yield from reading.by_ids(site, form, [item.ref.internal_id])
-    bill = found.get(item.ref.internal_id)
-    if bill is None:
-        raise exc.NotFound("it is not there any more.", system=site.conn_id, document=item.ref.number)
-    _check_open(site, form, bill, item)
-    model = {**model_of(site, form, item), "FID": int(bill.internal_id)}
-    _name_entries(site, form, bill, item, model)
-    data = {"Model": model, "NeedUpDateFields": [], "IsDeleteEntry": False, **_options()}
-    body = yield from post(site, "Save", {"formid": form.form_id, "data": data}, writes=True)
-    error = failed(site, body, item.ref.number or item.ref.internal_id)
-    if error is not None:
-        raise error
-    return Written(ref=item.ref)
-
-
-def _check_open(site: Site, form: Form, bill: reading.Bill, item: WriteItem) -> None:
-    word = str(bill.head.get(form.status_field))
-    if word not in ("A", "Z", "D"):
-        raise exc.Rejected(
-            f"a document in {word} is not changed.",
-            system=site.conn_id,
-            code="state",
-            document=item.reference,
-            field=form.status_field,
-            remedy="Take it back in Kingdee, or supersede it.",
-        )
-
-
-def _name_entries(site: Site, form: Form, bill: reading.Bill, item: WriteItem, model: Model) -> None:
-    """Give every entry its id there: as the create told it, as its own line id says, else by its place."""
-    document = document_in(item)
-    known: Mapping[str, Any] = item.arguments.get("lines") or {}
-    there = [number_of(line[form.entry_id]) for line in bill.lines]
-    named = [str(known.get(line.line_id) or line.line_id) for line in document.lines]
-    if not set(named) & set(there):
-        named = [there[n] if n < len(there) else "" for n in range(len(named))]
-    gone = set(there) - set(named)
-    if gone:
-        raise exc.Rejected(
-            f"{len(gone)} entries of the document are in the new content no more.",
-            system=site.conn_id,
-            code="entries",
-            document=item.reference,
-            field="lines",
-            remedy="Delete the entries in Kingdee, or supersede the document.",
-        )
-    for entry, name in zip(entries_of(form, model), named, strict=True):
-        if name in there:
-            entry[entry_name(form)] = int(name)
-
-
-def entry_name(form: Form) -> str:
-    """Return the name of an entry's id in a model: the key of a query without the entry in front."""
-    return form.entry_id.removeprefix(f"{form.entry}_")
-
-
-def reads_as(reading: Reading, item: WriteItem) -> bool:
-    """Tell whether a document reads as what was to be written."""
-    wanted, found = item.document, reading.document
-    if wanted is None or found is None or reading.total != wanted.totalled().payable_amount:
-        return False
-    theirs = [(line.item_id, line.quantity, line.price_amount) for line in found.lines]
-    ours = [
-        (line.item_id, line.quantity, line.price_amount and line.price_amount / line.base_quantity)
-        for line in wanted.lines
-    ]
-    party = wanted.seller_supplier_party or wanted.buyer_customer_party
-    same_day = found.issue_date == wanted.issue_date and found.due_date == wanted.due_date
-    return theirs == ours and same_day and (party is None or reading.party == party.id)

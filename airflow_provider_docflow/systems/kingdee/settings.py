@@ -37,6 +37,14 @@ _NAMED: Sequence[tuple[str, dict[str, Any]]] = (
             " where an application is given, else password.",
         ),
     ),
+    (
+        "keep_session",
+        _flag(
+            "Keep the session of signed calls",
+            "As the vendor's client does; whether calls without it leave sessions behind is UNVERIFIED.",
+            False,
+        ),
+    ),
     ("org_num", _text("Organisation", "Number of the organisation to act in; 0 leaves it to the user.")),
     ("lcid", _number("Language", "2052 is Chinese, 1033 English.", default=2052)),
     ("forms", _text("Forms", "JSON: document type → changes of its form, fields and entries.")),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
 import httpx2
@@ -54,14 +53,13 @@ def caller_of(site: Site) -> Caller:
 
 
 def sign(request: httpx2.Request, token: str | None, site: Site) -> httpx2.Request:
-    """Return the request with the session's cookie, or signed by itself."""
-    if token is not None:
-        more: Mapping[str, str] = {"Cookie": token}
-    else:
-        now = str(int(time.time()))
-        more = signed_headers(caller_of(site), request.url.path, now, now)
+    """Return the request with the session's cookie, or signed by itself, or both."""
     headers = httpx2.Headers(request.headers)
-    headers.update(more)
+    if is_signed(site.settings):
+        now = str(int(time.time()))
+        headers.update(signed_headers(caller_of(site), request.url.path, now, now))
+    if token is not None:
+        headers["Cookie"] = token
     return httpx2.Request(
         request.method,
         request.url,
@@ -98,9 +96,36 @@ def login(site: Site) -> Exchange[Token]:
             field="acct_id",
             remedy="Enter the id of the data centre that is meant.",
         )
-    cookies = {SESSION: str(session), **_cookies(answer)}
-    value = "; ".join(f"{name}={cookies[name]}" for name in _KEPT_COOKIES if name in cookies)
-    return Token(value, good_for_seconds=_SESSION_SECONDS)
+    cookies = {**_cookies(answer), SESSION: str(session)}
+    return Token(_cookie_header(cookies), good_for_seconds=_SESSION_SECONDS)
+
+
+def open_session(site: Site) -> Exchange[Token]:
+    """Let a signed call begin a session, which the following ones go on with, as the vendor's client does.
+
+    :raises Authentication: the server begins none.
+    """
+    unkept = replace(site, profile=replace(site.profile, login=None))
+    data = {"FormId": _probe_form(site), "FieldKeys": "FNumber", "FilterString": "", "Limit": 1}
+    answer = yield from ask(unkept, "ExecuteBillQuery", {"data": data})
+    cookies = _cookies(answer)
+    if SESSION not in cookies:
+        raise exc.Authentication(
+            "the server begins no session for a signed call.",
+            system=site.conn_id,
+            http_status=answer.status,
+            field="keep_session",
+            remedy="Switch keep_session off.",
+        )
+    return Token(_cookie_header(cookies), good_for_seconds=_SESSION_SECONDS)
+
+
+def _cookie_header(cookies: Mapping[str, str]) -> str:
+    return "; ".join(f"{name}={cookies[name]}" for name in _KEPT_COOKIES if name in cookies)
+
+
+def _probe_form(site: Site) -> str:
+    return str(site.setting("probe_form", "BD_Currency"))
 
 
 def _credentials(site: Site) -> tuple[str, list[Any]]:
@@ -116,12 +141,13 @@ def _credentials(site: Site) -> tuple[str, list[Any]]:
 
 
 def _cookies(answer: Answer) -> dict[str, str]:
-    jar: SimpleCookie = SimpleCookie()
-    try:
-        jar.load(answer.headers.get("Set-Cookie", ""))
-    except CookieError:
-        return {}
-    return {name: morsel.value for name, morsel in jar.items() if name == "ASP.NET_SessionId"}
+    """Return the cookies that carry a session; several headers arrive as one, joined by commas."""
+    found: dict[str, str] = {}
+    for part in answer.headers.get("Set-Cookie", "").replace(",", ";").split(";"):
+        name, _, value = part.strip().partition("=")
+        if name in _KEPT_COOKIES and value:
+            found[name] = value
+    return found
 
 
 def post(site: Site, method: str, body: Mapping[str, Any], *, writes: bool = False) -> Exchange[Any]:
@@ -210,9 +236,8 @@ def instance(site: Site) -> Exchange[str]:
     :raises Misconfigured: there is no acct_id, or no Kingdee at the address.
     """
     account = str(site.required("acct_id")).strip()
-    form = str(site.setting("probe_form", "BD_Currency"))
     try:
-        yield from query(site, form, ("FNumber",), "", order="", limit=1)
+        yield from query(site, _probe_form(site), ("FNumber",), "", order="", limit=1)
     except exc.NotFound as error:
         raise exc.Misconfigured(
             f"there is no Kingdee at {site.base_url}: {error.message}",

@@ -9,6 +9,7 @@ import pytest
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.profile import Reading, Written
+from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.hooks.doors import Door
 from airflow_provider_docflow.sandbox.faults import FaultRule
 from airflow_provider_docflow.sandbox.kingdee.identity import ACCOUNT, APP_ID, APP_SECRET
@@ -105,6 +106,32 @@ def test_without_a_data_centre_nothing_is_asked(kingdee: Kingdee) -> None:
     with pytest.raises(exc.Misconfigured) as caught:
         kingdee.run(site, PROFILE.instance(site))
     assert caught.value.field == "acct_id" and kingdee.sandbox.count("*") == 0
+
+
+def test_signed_calls_begin_sessions_unless_one_is_kept(kingdee: Kingdee) -> None:
+    def held() -> int:
+        return int(kingdee.sandbox.call("GET", "kingdee/seen")["sessions"])
+
+    def five_calls(site: Site) -> int:
+        before = held()
+        with Door(site) as door:
+            for _ in range(5):
+                door.run(PROFILE.instance(site))
+        return held() - before
+
+    assert five_calls(kingdee.site()) == 5
+    assert five_calls(kingdee.site(keep_session=True)) == 1
+
+
+def test_a_kept_session_that_is_lost_is_begun_anew(kingdee: Kingdee) -> None:
+    site = kingdee.site(keep_session=True)
+    with Door(site) as door:
+        door.run(PROFILE.instance(site))
+        kingdee.sandbox.call("POST", "kingdee/sessions/expire", {})
+        made = item(order())
+        (entry,) = door.run(site.profile.write("purchase_order", "create").run(site, [made]))
+    assert isinstance(entry, Written)
+    assert [bill["number"] for bill in kingdee.bills()].count(made.mark) == 1
 
 
 def test_an_address_without_k3cloud_is_told(kingdee: Kingdee) -> None:

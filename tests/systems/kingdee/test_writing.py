@@ -309,6 +309,32 @@ def test_an_amendment_leaves_what_it_does_not_name(kingdee: Kingdee) -> None:
     assert [one["id"] for one in kingdee.bill(ref)["entries"]][:2] == list(ids.values())
 
 
+def test_an_amended_payment_request_is_seen_in_every_field(kingdee: Kingdee) -> None:
+    site = kingdee.site()
+    account = PayeeAccount(account_number="6222", name="华强", bank="工商银行")
+    plain = order(
+        line(1, quantity=Decimal(1), price_amount=Decimal("100")),
+        document_type="payment_request",
+        due_date=date(2026, 5, 1),
+        payee_account=account,
+    )
+    ref = kingdee.created(site, plain)
+    amend = site.profile.write("payment_request", "amend")
+    assert amend.landed is not None
+    other = PayeeAccount(account_number="7333", name="华强", bank="工商银行")
+    for change in (
+        {"payee_account": other},
+        {"due_date": date(2026, 6, 1)},
+        {"lines": (line(1, quantity=Decimal(2), price_amount=Decimal("60")),)},
+    ):
+        plain = plain.model_copy(update=change)
+        made = replace(item(plain), ref=ref)
+        assert not amend.landed(kingdee.read(site, ref), made), change
+        (entry,) = kingdee.run(site, amend.run(site, [made]))
+        assert isinstance(entry, Written) and amend.landed(kingdee.read(site, ref), made), change
+    assert kingdee.read(site, ref).total == Decimal(120)
+
+
 def test_an_amendment_never_takes_an_entry_away(kingdee: Kingdee) -> None:
     site = kingdee.site()
     ref = kingdee.created(site, order())
