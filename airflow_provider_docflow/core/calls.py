@@ -22,6 +22,8 @@ from airflow_provider_docflow.core.site import Site
 READ_ATTEMPTS = 3
 WRITES = "docflow_writes"
 """Extension of a request that changes something."""
+CALL = "docflow_call"
+"""Extension of a request that names its kind, where the profile limits such calls (``call_limits``)."""
 LONGEST_PAUSE = 20.0
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 

@@ -230,6 +230,8 @@ class SystemProfile:
         default_factory=dict
     )
     limits: tuple[Limit, ...] = ()
+    call_limits: Mapping[str, Limit] = field(default_factory=dict)
+    """Limits of some calls alone, by the kind that a request names in its extension ``docflow_call``."""
     channels: Mapping[str, Channel] = field(default_factory=dict)
     webhook: WebhookProfile | None = None
     experimental: bool = False

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import httpx2
 
+from airflow_provider_docflow.core.calls import CALL
 from airflow_provider_docflow.core.exchange import SqlUnit
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.exceptions import DocflowError
@@ -118,36 +119,50 @@ def for_login(perform: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return marked
 
 
-class LoginGate:
-    """A gate that only logins have to pass."""
+class PartGate:
+    """A gate that only some steps have to pass."""
 
-    def __init__(self, inner: Gate) -> None:
-        self._inner = inner
+    def __init__(self, inner: Gate, concerns: Callable[[GatedStep], bool]) -> None:
+        self._inner, self._concerns = inner, concerns
 
     def before(self, step: GatedStep) -> float:
-        """Have a login wait as the inner gate does."""
-        return self._inner.before(step) if _is_login(step) else 0.0
+        """Have such a step wait as the inner gate does."""
+        return self._inner.before(step) if self._concerns(step) else 0.0
 
     def quick_before(self, step: GatedStep) -> float | None:
-        """Let everything but a login through."""
-        return None if _is_login(step) else 0.0
+        """Let everything else through."""
+        return None if self._concerns(step) else 0.0
 
     def after(self, step: GatedStep, reply: httpx2.Response | None, error: Exception | None) -> None:
-        """Tell the inner gate how a login ended."""
-        if _is_login(step):
+        """Tell the inner gate how such a step ended."""
+        if self._concerns(step):
             self._inner.after(step, reply, error)
 
     def quick_after(self, step: GatedStep, reply: httpx2.Response) -> bool:
         """Tell whether there is nothing to learn."""
-        return not _is_login(step)
+        return not self._concerns(step)
 
     def close(self) -> None:
         """Close the inner gate."""
         close_all((self._inner,))
 
 
-def _is_login(step: GatedStep) -> bool:
-    return isinstance(step, httpx2.Request) and bool(step.extensions.get(LOGIN))
+class LoginGate(PartGate):
+    """A gate that only logins have to pass."""
+
+    def __init__(self, inner: Gate) -> None:
+        super().__init__(inner, lambda step: bool(_extension(step, LOGIN)))
+
+
+class CallGate(PartGate):
+    """A gate that only calls of one kind have to pass."""
+
+    def __init__(self, inner: Gate, kind: str) -> None:
+        super().__init__(inner, lambda step: _extension(step, CALL) == kind)
+
+
+def _extension(step: GatedStep, name: str) -> Any:
+    return step.extensions.get(name) if isinstance(step, httpx2.Request) else None
 
 
 def gates_for(ledger: Any, site: Site) -> tuple[Gate, ...]:
@@ -159,7 +174,12 @@ def gates_for(ledger: Any, site: Site) -> tuple[Gate, ...]:
         return ()
     if site.instance:
         ledger.budgets.join(address_of(site), site.instance)
-    gates: list[Gate] = [BudgetGate(ledger, site)]
+    # The longer wait comes first: what is granted by the limits of all calls is then used at once.
+    gates: list[Gate] = [
+        CallGate(BudgetGate(ledger, site, limits=(limit,)), kind)
+        for kind, limit in site.profile.call_limits.items()
+    ]
+    gates.append(BudgetGate(ledger, site))
     if site.profile.login_limits:
         gates.append(LoginGate(BudgetGate(ledger, site, limits=site.profile.login_limits)))
     return (*gates, HealthGate(ledger, site))

@@ -84,6 +84,7 @@ def _stand(request: pytest.FixtureRequest) -> Iterator[Stand]:
             "acting_user_id": "docflow",
             "calls_per_second": 5_000,
             "calls_per_minute": 300_000,
+            "slow_calls_per_minute": 300_000,
             # A feed that begins a week back asks 17 times before it comes to now.
             "feed_days": 1,
         }

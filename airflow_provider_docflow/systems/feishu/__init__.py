@@ -53,7 +53,10 @@ from airflow_provider_docflow.systems.feishu.messages import remind, send_messag
 
 __all__ = ["DEFAULT_FIELDS", "PROFILE", "limits_of", "remind", "send_message", "send_robot", "subscribe"]
 
-CALLS_PER_SECOND, CALLS_PER_MINUTE = 50, 1000
+CALLS_PER_SECOND, CALLS_PER_MINUTE, SLOW_PER_MINUTE = 50, 1000, 100
+SLOW = ("create", "definition", "list", "approve", "reject", "transfer", "cancel", "cc")
+"""Calls of which each has a limit of its own."""
+
 _MONTH = 30 * 86_400.0
 
 
@@ -104,7 +107,14 @@ def resolve(settings: Mapping[str, Any]) -> SystemProfile:
         PROFILE,
         documents={name: PROFILE.documents[name] for name in forms},
         limits=limits_of(settings),
+        call_limits=call_limits_of(settings),
     )
+
+
+def call_limits_of(settings: Mapping[str, Any]) -> dict[str, Limit]:
+    """Return the limits of the calls that Feishu allows less often than others, each for itself."""
+    count = _whole(settings, "slow_calls_per_minute")
+    return {kind: Limit(name=f"{kind}_per_minute", count=count, seconds=60.0) for kind in SLOW}
 
 
 def limits_of(settings: Mapping[str, Any]) -> tuple[Limit, ...]:
@@ -159,14 +169,18 @@ _NAMED: Sequence[tuple[str, dict[str, Any]]] = (
     ),
     (
         "calls_per_second",
-        _number("Calls per second", "Of one API.", default=CALLS_PER_SECOND, minimum=1),
+        _number("Calls per second", "Of all calls.", default=CALLS_PER_SECOND, minimum=1),
     ),
     (
         "calls_per_minute",
+        _number("Calls per minute", "Of all calls.", default=CALLS_PER_MINUTE, minimum=1),
+    ),
+    (
+        "slow_calls_per_minute",
         _number(
-            "Calls per minute",
-            "Of one API. Creating and listing have 100: Feishu says for how long to wait.",
-            default=CALLS_PER_MINUTE,
+            "Slow calls per minute",
+            "Of each of the slower APIs: create, definition, list, approve, reject, transfer, cancel, cc.",
+            default=SLOW_PER_MINUTE,
             minimum=1,
         ),
     ),
@@ -217,6 +231,9 @@ PROFILE = SystemProfile(
         Limit(name="calls_per_second", count=CALLS_PER_SECOND, seconds=1.0),
         Limit(name="calls_per_minute", count=CALLS_PER_MINUTE, seconds=60.0),
     ),
+    call_limits={
+        kind: Limit(name=f"{kind}_per_minute", count=SLOW_PER_MINUTE, seconds=60.0) for kind in SLOW
+    },
     channels=messages.CHANNELS,
     webhook=events.WEBHOOK,
     resolve=resolve,

@@ -58,7 +58,8 @@ def _about(site: Site, form: Form, ref: DocumentRef, user: str) -> dict[str, Any
 
 def _post(site: Site, path: str, body: Mapping[str, Any]) -> Exchange[Any]:
     params = {"user_id_type": id_type(site)}
-    return (yield from api(site, "POST", path, json=dict(body), params=params, writes=True))
+    kind = path.rpartition("/")[2]
+    return (yield from api(site, "POST", path, json=dict(body), params=params, writes=True, kind=kind))
 
 
 def withdraw(site: Site, item: WriteItem) -> Exchange[Written]:

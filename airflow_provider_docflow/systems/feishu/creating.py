@@ -69,7 +69,7 @@ def _start(
 ) -> Exchange[Written]:
     body = _body(site, form, known, item, document)
     try:
-        data = yield from api(site, "POST", INSTANCES, json=body, writes=True)
+        data = yield from api(site, "POST", INSTANCES, json=body, writes=True, kind="create")
     except exc.Duplicate as error:
         if error.code != SAME_UUID:
             raise

@@ -37,7 +37,7 @@ def definition(site: Site, form: Form) -> Exchange[Definition]:
 
     :raises Misconfigured: there is none of that code.
     """
-    data = yield from api(site, "GET", APPROVAL, code=form.approval_code)
+    data = yield from api(site, "GET", APPROVAL, kind="definition", code=form.approval_code)
     raw = data.get("form")
     try:
         found = json.loads(raw) if isinstance(raw, str) else raw

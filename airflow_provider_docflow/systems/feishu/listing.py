@@ -190,7 +190,7 @@ def _list(site: Site, form: Form, at: Position) -> Exchange[tuple[Sequence[str],
     }
     if at.token:
         params["page_token"] = at.token
-    data = yield from api(site, "GET", INSTANCES, params=params)
+    data = yield from api(site, "GET", INSTANCES, params=params, kind="list")
     codes = data.get("instance_code_list")
     # A window without instances may have no list at all.
     if codes is not None and not isinstance(codes, list):

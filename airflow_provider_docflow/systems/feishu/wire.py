@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 
 from airflow_provider_docflow import exceptions as exc
-from airflow_provider_docflow.core.calls import call, dig
+from airflow_provider_docflow.core.calls import CALL, call, dig
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import Token
 from airflow_provider_docflow.core.site import Site
@@ -71,13 +71,19 @@ def with_headers(request: httpx2.Request, headers: Mapping[str, str]) -> httpx2.
     )
 
 
-def api(site: Site, method: str, path: str, *, writes: bool = False, **more: Any) -> Exchange[Any]:
+def api(
+    site: Site, method: str, path: str, *, writes: bool = False, kind: str = "", **more: Any
+) -> Exchange[Any]:
     """Call the API and return ``data`` of the JSON body, an empty object where there is none.
 
+    :param kind: of the call, where such calls have a limit of their own.
     :raises UnknownOutcome: a write may have landed.
     """
     site = replace(site, base_url=api_url(site))
-    answer = yield from call(site, site.request(method, path, **more), writes=writes)
+    request = site.request(method, path, **more)
+    if kind:
+        request.extensions = {**request.extensions, CALL: kind}
+    answer = yield from call(site, request, writes=writes)
     return dig(answer, "data") or {}
 
 

@@ -11,9 +11,10 @@ import httpx2
 import pytest
 
 from airflow_provider_docflow import exceptions as exc
-from airflow_provider_docflow.core.calls import body_of, check
+from airflow_provider_docflow.core.calls import CALL, body_of, check
 from airflow_provider_docflow.core.paging import search_all
 from airflow_provider_docflow.core.profile import Query, WriteItem
+from airflow_provider_docflow.hooks.doors import Door
 from airflow_provider_docflow.sandbox.faults import FaultRule
 from airflow_provider_docflow.systems.feishu import PROFILE, limits_of
 from airflow_provider_docflow.systems.feishu.errors import token_refused
@@ -131,6 +132,11 @@ def test_the_limits_are_those_of_the_settings() -> None:
         ("calls_per_second", 50, 1.0),
         ("calls_per_minute", 1000, 60.0),
     ]
+    slow = PROFILE.configured({"slow_calls_per_minute": 20}).call_limits
+    assert slow.keys() == PROFILE.call_limits.keys() >= {"create", "definition", "list"}
+    assert {one.count for one in slow.values()} == {20}
+    assert len({one.name for one in slow.values()}) == len(slow)
+    assert {one.count for one in PROFILE.call_limits.values()} == {100}
     monthly = limits_of({"calls_per_minute": 100, "calls_per_month": 10_000})
     assert [one.count for one in monthly] == [50, 100, 10_000]
 
@@ -237,3 +243,36 @@ def test_one_refusal_does_not_stop_the_rest(desk: Desk) -> None:
     items = [WriteItem(mark=f"B{n:031d}", document=one, reference=one.id) for n, one in enumerate(made)]
     found = desk.run(desk.site.profile.write(TYPE, "create").run(desk.site, items))
     assert [isinstance(one, Exception) for one in found] == [False, True, False]
+
+
+class Kinds:
+    """A gate that notes which kind of call passes."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def before(self, step: Any) -> float:
+        self.seen.append(step.extensions.get(CALL, ""))
+        return 0.0
+
+    def after(self, step: Any, reply: Any, error: Any) -> None:
+        return
+
+
+def test_every_slow_call_names_its_kind_at_the_gates(desk: Desk) -> None:
+    gate, kind = Kinds(), desk.site.profile.of(TYPE)
+    assert kind.changes is not None
+    with Door(desk.site, tokens=desk.tokens, gates=[gate]) as door:
+        item = WriteItem(mark="K" * 32, document=document())
+        (written,) = door.run(desk.site.profile.write(TYPE, "create").run(desk.site, [item]))
+        for purpose, more in (
+            ("copy", {"users": ["cfo"]}),
+            ("transfer", {"user": "boss", "to_user": "deputy"}),
+            ("approve", {"user": "deputy"}),
+        ):
+            acted = WriteItem(mark="K" * 32, ref=written.ref, arguments=more)
+            door.run(desk.site.profile.write(TYPE, purpose).run(desk.site, [acted]))
+        door.run(kind.changes(desk.site, ""))
+    slow = [seen for seen in gate.seen if seen]
+    assert slow == ["definition", "create", "cc", "transfer", "approve", "list"]
+    assert set(slow) <= desk.site.profile.call_limits.keys()
