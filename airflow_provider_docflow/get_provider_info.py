@@ -182,6 +182,7 @@ def get_provider_info() -> dict[str, Any]:
             "listing",
             "notify",
             "read",
+            "rechecking",
             "reconcile",
             "repair",
         ),

@@ -14,6 +14,7 @@ ROOMS = (
     ("Reading", "operators.listing", "ListDocumentsOperator"),
     ("Reading", "operators.listing", "AdvanceCursorOperator"),
     ("Approval", "operators.approval", "ApprovalOperator"),
+    ("Approval", "operators.rechecking", "RecheckApprovalsOperator"),
     ("Approval", "sensors.document", "ApprovalSensor"),
     ("Approval", "sensors.document", "DocumentStateSensor"),
     ("Writing", "operators.create", "CreateDocumentOperator"),

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, get_args
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, exists, or_, select
 
-from airflow_provider_docflow.document import DocumentRef
+from airflow_provider_docflow.document import DocumentRef, DocumentType
 from airflow_provider_docflow.ledger.base import Store, ref_key
 from airflow_provider_docflow.ledger.database import chunks
 from airflow_provider_docflow.ledger.decisions import Decision, NewDecision, Word
 from airflow_provider_docflow.ledger.incidents import NewIncident
+from airflow_provider_docflow.ledger.models.memory import decision, document
 from airflow_provider_docflow.ledger.models.writes import incident, line_use
 
 UNAPPROVED = "source.unapproved"
@@ -27,6 +28,7 @@ APPROVED = "approved"
 FALLEN = frozenset({"none", "pending", "rejected", "returned", "withdrawn", "revoked"})
 """Words of the approval axis under which an approval does not stand; ``unknown`` is not among them."""
 
+_IN_QUESTION = ("none", "pending", "returned")
 _FINAL = FALLEN & frozenset(get_args(Word))
 
 
@@ -122,11 +124,67 @@ class Revocations(Store):
             frontier = _ends(connection, line_use.c.source_key, line_use.c.target_key, frontier) - seen
         return seen
 
+    def due(
+        self, instance: str, document_type: str, *, days: int, limit: int, tx: Connection | None = None
+    ) -> list[DocumentRef]:
+        """Return approved documents and those whose approval is in question, those first that nobody has
+        read for longest.
+
+        :param days: how long after it was first known a document is looked at.
+        """
+        since = self._now() - timedelta(days=days)
+        query = _of_type(instance, document_type).where(_in_force(), document.c.created_at >= since)
+        query = query.order_by(document.c.updated_at, document.c.ref_key).limit(limit)
+        return self._db.read(lambda c: [_ref(row) for row in c.execute(query).mappings()], tx)
+
+    def worth_a_look(
+        self, instance: str, document_type: str, ids: Sequence[str], *, tx: Connection | None = None
+    ) -> list[DocumentRef]:
+        """Return which of these to read: what is approved or in question, and what the index does not know.
+
+        A system may tell of a revocation under an id of its own, which leads to the document.
+        """
+
+        def work(connection: Connection) -> list[DocumentRef]:
+            found: dict[str, DocumentRef | None] = dict.fromkeys(ids)
+            for some in chunks(sorted(set(ids))):
+                known = _of_type(instance, document_type).where(document.c.internal_id.in_(some))
+                for row in connection.execute(known).mappings():
+                    found.pop(row["internal_id"], None)
+                for row in connection.execute(known.where(_in_force())).mappings():
+                    found[row["internal_id"]] = _ref(row)
+            kind = DocumentType(document_type)
+            return [ref or DocumentRef(instance, "", kind, one) for one, ref in found.items()]
+
+        return self._db.read(work, tx)
+
     def held(self, *, tx: Connection | None = None) -> dict[str, int]:
         """Return the documents that are held for it: their keys with their incidents."""
         query = select(incident.c.ref_key, incident.c.id)
         query = query.where(incident.c.status == "open", incident.c.code == UNAPPROVED)
         return self._db.read(lambda c: {row.ref_key: row.id for row in c.execute(query)}, tx)
+
+
+def _of_type(instance: str, document_type: str) -> Select[Any]:
+    return select(document).where(
+        document.c.instance == instance, document.c.document_type == str(document_type)
+    )
+
+
+def _in_force() -> ColumnElement[bool]:
+    """Return the condition of a document that is approved, or was approved there and is in question now."""
+    own = (decision.c.approval_system == document.c.instance) & (
+        decision.c.approval_instance_id == document.c.internal_id
+    )
+    approved = exists().where(
+        decision.c.ref_key == document.c.ref_key, decision.c.final, decision.c.decision == APPROVED, own
+    )
+    return or_(document.c.approval == APPROVED, document.c.approval.in_(_IN_QUESTION) & approved)
+
+
+def _ref(row: RowMapping) -> DocumentRef:
+    names = ("instance", "company_code", "document_type", "internal_id", "number", "fiscal_year")
+    return DocumentRef.from_json({name: row[name] for name in names})
 
 
 def _taken_back(ref: DocumentRef, approval: Decision, turn: Turn) -> NewDecision:
