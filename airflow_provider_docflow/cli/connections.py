@@ -51,7 +51,5 @@ def systems(args: Namespace) -> None:
         show_json([asdict(row) for row in rows])
         return
     header = [table.heading(column) for column in ("system", "document", *table.COLUMNS)]
-    show_table(
-        header,
-        [[row.system, row.document_type or table.DASH, *table.cells(row).values()] for row in rows],
-    )
+    shown = [[row.system, table.types(kinds), *table.cells(row).values()] for row, kinds in table.alike(rows)]
+    show_table(header, shown)

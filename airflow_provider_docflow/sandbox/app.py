@@ -12,6 +12,8 @@ Control plane, under ``/_sandbox``:
 ``yonbip/...``        see :mod:`airflow_provider_docflow.sandbox.yonbip`
 ``u8/...``            see :mod:`airflow_provider_docflow.sandbox.u8`
 ``erp/...``           the plain ERP: ``PUT settings``, ``GET TYPE``, ``PUT TYPE/ID``
+``cosmic/...``        Kingdee Cosmic: ``PUT settings``, ``POST expire``, ``GET | PUT APP/ENTITY[/ID]``
+``weaver/...``        ``GET key``, ``PUT forms/ID``, ``POST expire``; so ``seeyon/...`` and ``nccloud/...``
 ====================  ============================================================================
 """
 

@@ -30,6 +30,8 @@ from airflow_provider_docflow.systems.cosmic.outcomes import outcomes
 from airflow_provider_docflow.systems.cosmic.wire import api
 
 Row = Mapping[str, Any]
+_MOST_PAGES = 100
+"""Of a query for as many bills as one page holds; numbers may repeat, but not so often."""
 
 
 class Bills:
@@ -71,6 +73,10 @@ class Bills:
                         field=f"forms.{self.form.document_type}",
                         remedy="Publish the query with this parameter, or name the one it has in forms.",
                     )
+                if number > _MOST_PAGES:
+                    raise exc.Rejected(
+                        f"the query of {self.form.path} does not end.", system=site.conn_id, field=parameter
+                    )
                 found += rows
                 number += 1
         return found
@@ -86,6 +92,14 @@ class Bills:
         return [self._entry(site, ref, shown.get(ref.internal_id)) for ref in refs]
 
     def _entry(self, site: Site, ref: DocumentRef, row: Row | None) -> Reading | exc.DocflowError:
+        if row is None and not self.form.ids and not ref.number:
+            return exc.Misconfigured(
+                f"{self.form.path} is read by number, and this reference has none.",
+                system=site.conn_id,
+                document=str(ref),
+                field=f"forms.{self.form.document_type}.ids",
+                remedy="Publish the query with a parameter that takes ids, and name it as ids in forms.",
+            )
         if row is None:
             return exc.NotFound(
                 f"there is no {self.form.path} {ref.internal_id}.",

@@ -161,6 +161,18 @@ def test_where_a_query_takes_no_ids_documents_are_read_by_their_numbers(cosmic: 
     (reading,) = one.run(one.kind().read(one.site, [saved.ref]))
     assert isinstance(reading, Reading) and reading.ref == saved.ref
     assert one.bodies("*/query")[-1]["data"] == {"billno": [saved.ref.number]}
+    (nameless,) = one.run(one.kind().read(one.site, [one.ref(saved.ref.internal_id)]))
+    assert isinstance(nameless, exc.Misconfigured), "it is not gone: it cannot be asked for"
+
+
+def test_a_query_that_gives_the_same_page_again_and_again_is_refused(cosmic: Connect) -> None:
+    one = cosmic()
+    (saved,) = one.save(one.item(1))
+    data = {"rows": [{"id": saved.ref.internal_id}], "lastPage": False}
+    reply = {"data": data, "errorCode": "0", "message": None, "status": True}
+    one.sandbox.fault(FaultRule("error_in_200", path="*/query", reply=reply, times=None))
+    with pytest.raises(exc.Rejected):
+        one.run(one.kind().read(one.site, [saved.ref]))
 
 
 def test_a_listing_is_restricted_by_the_parameters_of_the_published_query(cosmic: Connect) -> None:
