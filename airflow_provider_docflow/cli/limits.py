@@ -36,9 +36,10 @@ def rows_of(ledger: Ledger, site: Site) -> list[dict[str, Any]]:
 
     payer = Payer(ledger.instances.bound_to(site.conn_id) or unknown(address_of(site)))
     given = limits_of(site)
+    buckets = buckets_of((*given, *site.profile.login_limits))
     rows = [
         _row(one.name, one.count, f"{one.seconds:g} s", max(0, one.size - one.free), one.free, one.wait)
-        for one in ledger.budgets.limit_uses(payer, buckets_of(given))
+        for one in ledger.budgets.limit_uses(payer, buckets)
     ]
     for use in ledger.budgets.quota_uses(payer.instance_id, quotas_of(given), site.time_zone):
         left = max(0, use.count - use.used)

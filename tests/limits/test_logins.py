@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.cli.limits import rows_of
 from airflow_provider_docflow.core.calls import call
 from airflow_provider_docflow.core.profile import Limit
 from airflow_provider_docflow.core.site import Site
@@ -45,7 +46,9 @@ def _ask(system: System) -> None:
     system.run(call(system.site, system.site.request("GET", "/item"), writes=True))
 
 
-def test_a_login_has_a_limit_of_its_own_that_other_calls_do_not_meet(system: System) -> None:
+def test_a_login_has_a_limit_of_its_own_that_other_calls_do_not_meet(
+    system: System, running_ledger: Ledger
+) -> None:
     assert any(isinstance(gate, LoginGate) for gate in system.gates)
     server: Stand = system.server  # type: ignore[attr-defined]
     while server.statuses("/item").count(200) < 5:
@@ -56,6 +59,8 @@ def test_a_login_has_a_limit_of_its_own_that_other_calls_do_not_meet(system: Sys
     assert caught.value.retry_after and caught.value.retry_after > 60
     assert len(server.statuses("/token")) == 1, "the second login never left"
     assert server.statuses("/item")[-1] == 401
+    (row,) = rows_of(running_ledger, system.site)
+    assert (row["limit"], row["calls"], row["left"]) == ("logins", 1, 0)
 
 
 def test_only_what_is_limited_gets_a_gate(stand: Callable[..., Stand], running_ledger: Ledger) -> None:
