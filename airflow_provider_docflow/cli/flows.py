@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_docflow.core.profile import DocumentProfile
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
-_PLAYED = ("dingtalk", "sql")
+_PLAYED = ("dingtalk", "sql", "wecom")
 """Products that the sandbox plays as they are; the plain ERP plays every other one."""
 
 _PAYMENTS = ("payment_request", "payment")

@@ -52,7 +52,7 @@ def docflow_stand_in(
     """Make a connection that leads to a stand-in.
 
     ``docflow_stand_in("oa", "purchase_requisition", "dingtalk")`` gives a :class:`StandIn`. The products are
-    ``dingtalk``, ``sql`` and ``rest``; ``rest`` plays every other one.
+    ``dingtalk``, ``wecom``, ``sql`` and ``rest``; ``rest`` plays every other one.
     """
 
     def make(conn_id: str, document_type: str, product: Product = "rest") -> StandIn:

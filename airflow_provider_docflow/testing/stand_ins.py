@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_docflow.document import Document, DocumentRef
     from airflow_provider_docflow.sandbox import Sandbox
 
-Product = Literal["dingtalk", "rest", "sql"]
+Product = Literal["dingtalk", "rest", "sql", "wecom"]
 COMPANY, CURRENCY = "1000", "CNY"
 FORM: Mapping[str, Any] = {
     "Number": "id",
@@ -158,6 +158,51 @@ def _component(control: Any) -> dict[str, Any]:
     return {**made, "children": [_component(one) for one in control.columns]} if control.columns else made
 
 
+class WeComStandIn(StandIn):
+    """The sandbox's WeCom, with a template for the type."""
+
+    def _connection(self) -> Mapping[str, Any]:
+        from airflow_provider_docflow.sandbox.wecom.identity import AGENT_ID, CORP_ID, SECRET
+
+        template = {
+            "name": self.document_type,
+            "controls": [_control("docflow"), *(_control(*named) for named in FORM.items())],
+            "flow": [{"type": 1, "apv_rel": 1, "userid": ["boss"]}],
+        }
+        template_id = self.sandbox.call("POST", "wecom/templates", template)["template_id"]
+        form = {"template_id": template_id, "mark_control": "docflow", "fields": FORM}
+        return {
+            "conn_type": "docflow_wecom",
+            "login": CORP_ID,
+            "password": SECRET,
+            "extra": {
+                "api_url": f"{self.sandbox.base_url}/wecom",
+                "agent_id": AGENT_ID,
+                "calls_per_minute": 1_000_000,
+                "creator_user_id": "zhang.san",
+                "forms": json.dumps({self.document_type: form}),
+            },
+        }
+
+    def _decide(self, ref: DocumentRef, *, approved: bool) -> None:
+        action = "agree" if approved else "reject"
+        body = {"approvals": [ref.internal_id], "action": action, "user": "boss"}
+        self.sandbox.call("POST", "wecom/decisions", body)
+
+
+def _control(name: str, spec: Any = "") -> dict[str, Any]:
+    from airflow_provider_docflow.core.fields import sort_of
+
+    kind: str = "Text"
+    config: dict[str, Any] = {}
+    if isinstance(spec, Mapping):
+        children = [_control(*column) for column in spec["fields"].items()]
+        kind, config = "Table", {"table": {"children": children}}
+    elif spec and (sort := sort_of(spec)) in ("date", "decimal"):
+        kind, config = ("Date", {"date": {"type": "day"}}) if sort == "date" else ("Number", {})
+    return {"property": {"control": kind, "title": name}, "config": config}
+
+
 class ErpStandIn(StandIn):
     """The sandbox's plain ERP; it plays every product that has no stand-in of its own."""
 
@@ -202,6 +247,7 @@ STAND_INS: Mapping[str, type[StandIn]] = {
     "dingtalk": DingTalkStandIn,
     "rest": ErpStandIn,
     "sql": TablesStandIn,
+    "wecom": WeComStandIn,
 }
 
 
