@@ -58,7 +58,9 @@ def cells(row: Capability, language: str = "en") -> dict[str, str]:
         return dict.fromkeys(COLUMNS, text("capability.by_profile", language))
     found: dict[str, str] = {}
     for column in COLUMNS:
-        value = (*row.limits, *row.login_limits) if column == "limits" else getattr(row, column)
+        value = (
+            (*row.limits, *row.call_limits, *row.login_limits) if column == "limits" else getattr(row, column)
+        )
         found[column] = _cell(row, column, value, language) if value else DASH
     return found
 
@@ -70,15 +72,25 @@ def _cell(row: Capability, column: str, value: Any, language: str) -> str:
         how = text(f"capability.idempotency_{value}", language, seconds=f"{row.settle_seconds:g}")
         return f"{text(row.guarantee, language)} ({how})"
     if column == "limits":
-        logins = [limit_text(*one, language=language) for one in row.login_limits]
-        calls = [limit_text(*one, language=language) for one in row.limits]
-        return ", ".join([*calls, *(text("capability.logins", language, limit=one) for one in logins)])
+        return "; ".join(_limits(row, language))
     if column == "status":
         return ", ".join(text(f"capability.axis_{axis}", language) for axis in value)
     if column in ("submit", "approve", "attachments"):
         words = (value,) if isinstance(value, str) else value
         return ", ".join(text(f"capability.{column}_{word}", language) for word in words)
     return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _limits(row: Capability, language: str) -> Iterator[str]:
+    for one in row.limits:
+        yield limit_text(*one, language=language)
+    same: dict[str, list[str]] = {}
+    for one in row.call_limits:
+        same.setdefault(limit_text(*one, language=language), []).append(one[0].replace("_", " "))
+    for told, calls in same.items():
+        yield f"{told} ({', '.join(calls)})"
+    for one in row.login_limits:
+        yield text("capability.logins", language, limit=limit_text(*one, language=language))
 
 
 def limit_text(name: str, count: int, seconds: float, *, language: str = "en") -> str:

@@ -43,6 +43,7 @@ class Capability:
     guarantee: str = ""
     limits: tuple[tuple[str, int, float], ...] = ()
     login_limits: tuple[tuple[str, int, float], ...] = ()
+    call_limits: tuple[tuple[str, int, float], ...] = ()
     messages: tuple[str, ...] = ()
 
 
@@ -85,6 +86,9 @@ def _row(profile: SystemProfile, name: str, kind: DocumentProfile) -> Capability
         guarantee=create.probe.guarantee if create else "",
         limits=tuple((one.name, one.count, one.seconds) for one in profile.limits),
         login_limits=tuple((one.name, one.count, one.seconds) for one in profile.login_limits),
+        call_limits=tuple(
+            (name, one.count, one.seconds) for name, one in sorted(profile.call_limits.items())
+        ),
         messages=tuple(sorted(profile.channels)),
     )
 

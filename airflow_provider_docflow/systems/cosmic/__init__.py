@@ -88,7 +88,7 @@ CONN_FIELDS: Mapping[str, Mapping[str, Any]] = {
     ),
     "forms": _text("Forms", "JSON: document type → app, entity and fields. Empty: the standard sales order."),
     "api_path": _text("OpenAPI path", "Behind the host, with /ierp where it is.", default="/kapi/v2"),
-    "token_path": _text("Token path", "Behind the host.", default="/kapi/oauth2/getToken"),
+    "login_path": _text("Token path", "Behind the host.", default="/kapi/oauth2/getToken"),
     "language": _text("Language", "Of the texts in replies.", default="zh_CN"),
     "expires_in_unit": {
         "label": "Unit of expires_in",

@@ -70,7 +70,7 @@ def login(site: Site) -> Exchange[Token]:
     }
     site = anonymous(site)
     try:
-        answer = yield from call(site, site.request("POST", str(site.setting("token_path")), json=body))
+        answer = yield from call(site, site.request("POST", str(site.setting("login_path")), json=body))
     except exc.Rejected as error:
         raise exc.Authentication(
             f"the login was refused: {error.message}",

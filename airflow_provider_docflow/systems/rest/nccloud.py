@@ -75,7 +75,7 @@ def _login(site: Site) -> Exchange[Token]:
     query = "&".join(f"{name}={quote(value, safe='=')}" for name, value in given.items() if value)
     bare = replace(site, profile=replace(site.profile, login=None, sign=None))
     headers = {"content-type": "application/x-www-form-urlencoded"}
-    request = bare.request("POST", str(site.setting("token_path")), headers=headers)
+    request = bare.request("POST", str(site.setting("login_path")), headers=headers)
     target = request.url.raw_path + b"?" + query.encode()
     request.extensions = {**request.extensions, "target": target}
     remedy = "Check client_id (login), client_secret (password), public_key, padding and salt."
@@ -92,7 +92,7 @@ def _login(site: Site) -> Exchange[Token]:
 
 def _seconds(site: Site, lasts: Any) -> float:
     """Return how long a token is used: in which unit ``expires_in`` is told, nobody has confirmed."""
-    most = float(site.setting("token_seconds"))
+    most = float(site.setting("login_seconds"))
     try:
         return min(most, float(lasts))
     except (TypeError, ValueError):
@@ -173,8 +173,8 @@ _FIELDS: Mapping[str, Mapping[str, Any]] = {
         "description": "sha1prng from version 2005 on (not confirmed), none before.",
         "schema": {"type": "string", "enum": ["sha1prng", "none"], "default": "sha1prng"},
     },
-    "token_path": _text("Token path", "Behind the host.", default="/nccloud/opm/accesstoken"),
-    "token_seconds": {
+    "login_path": _text("Token path", "Behind the host.", default="/nccloud/opm/accesstoken"),
+    "login_seconds": {
         "label": "Token lifetime",
         "description": "Most seconds that a token is used; the unit of expires_in is not confirmed.",
         "schema": {"type": "number", "default": 1800},

@@ -74,7 +74,7 @@ def _login(site: Site) -> Exchange[Token]:
         "loginName": str(site.required("login_name")),
     }
     bare = replace(site, profile=replace(site.profile, login=None, sign=None))
-    answer = yield from call(bare, bare.request("POST", str(site.setting("token_path")), json=body))
+    answer = yield from call(bare, bare.request("POST", str(site.setting("login_path")), json=body))
     token = dig(answer, "id")
     # Instead of a token an unknown user is answered -1.
     if not isinstance(token, str) or token in ("", "-1"):
@@ -83,7 +83,7 @@ def _login(site: Site) -> Exchange[Token]:
             system=site.conn_id,
             remedy="Check the REST user (login), its password and login_name of the connection.",
         )
-    return Token(token, float(site.setting("token_seconds")))
+    return Token(token, float(site.setting("login_seconds")))
 
 
 def _sign(request: httpx2.Request, token: str | None, site: Site) -> httpx2.Request:
@@ -149,12 +149,12 @@ PROFILE = replace(
                     "description": "The person as whom the REST user acts.",
                     "schema": {"type": ["string", "null"]},
                 },
-                "token_path": {
+                "login_path": {
                     "label": "Token path",
                     "description": "",
                     "schema": {"type": "string", "default": "/seeyon/rest/token"},
                 },
-                "token_seconds": {
+                "login_seconds": {
                     "label": "Token lifetime",
                     "description": "How long a token is used before another is asked for; not confirmed.",
                     "schema": {"type": "number", "default": TOKEN_SECONDS},

@@ -53,7 +53,7 @@ _LEGAL = frozenset({"approved", "rejected", "returned", "withdrawn", "revoked", 
 
 
 def _login(site: Site) -> Exchange[Token]:
-    key, seconds = str(site.required("spk")), int(site.setting("token_seconds"))
+    key, seconds = str(site.required("spk")), int(site.setting("login_seconds"))
     headers = {
         "appid": site.username,
         "secret": encrypted(key, site.password, padding="pkcs1"),
@@ -62,7 +62,7 @@ def _login(site: Site) -> Exchange[Token]:
     bare = replace(site, profile=replace(site.profile, login=None, sign=None))
     remedy = "Check appid (login), the registered secret (password) and spk of the connection."
     try:
-        body = yield from call(bare, bare.request("POST", str(site.setting("token_path")), headers=headers))
+        body = yield from call(bare, bare.request("POST", str(site.setting("login_path")), headers=headers))
     except exc.Rejected as error:
         text = f"the login was refused: {error.message}"
         raise exc.Authentication(text, system=site.conn_id, code=error.code, remedy=remedy) from error
@@ -197,8 +197,8 @@ def _text(label: str, description: str, **schema: Any) -> dict[str, Any]:
 _FIELDS: Mapping[str, Mapping[str, Any]] = {
     "spk": _text("spk", "The server's public key, as the registration (regist) gave it."),
     "user_id": _text("User id", "Id, not login name, of the user as whom calls are made."),
-    "token_path": _text("Token path", "Behind the host.", default="/api/ec/dev/auth/applytoken"),
-    "token_seconds": {
+    "login_path": _text("Token path", "Behind the host.", default="/api/ec/dev/auth/applytoken"),
+    "login_seconds": {
         "label": "Token lifetime",
         "description": "Seconds that a token is asked for (header time); not confirmed.",
         "schema": {"type": "integer", "default": 1800},
