@@ -22,7 +22,14 @@ from airflow_provider_docflow.systems.feishu import describing, filling
 from airflow_provider_docflow.systems.feishu.describing import Definition
 from airflow_provider_docflow.systems.feishu.errors import SAME_UUID
 from airflow_provider_docflow.systems.feishu.forms import Form, form_of
-from airflow_provider_docflow.systems.feishu.reading import INSTANCES, fetch, reading_of, setting_of
+from airflow_provider_docflow.systems.feishu.reading import (
+    INSTANCES,
+    belongs,
+    fetch,
+    get,
+    reading_of,
+    setting_of,
+)
 from airflow_provider_docflow.systems.feishu.wire import about, api, id_type
 
 MARK_LENGTH = 32
@@ -87,9 +94,10 @@ def _existing(
     says.
 
     :raises UnknownOutcome: it cannot be read at the moment.
+    :raises Duplicate: it is an instance of another definition.
     """
     try:
-        raw = yield from fetch(site, form, uuid_of(item.mark))
+        raw = yield from get(site, uuid_of(item.mark))
     except exc.DocflowError as reason:
         raise exc.UnknownOutcome(
             f"an approval with this mark exists, and it cannot be read: {reason.message}",
@@ -98,6 +106,9 @@ def _existing(
             http_status=error.http_status,
             request_id=error.request_id,
         ) from reason
+    if not belongs(form, raw):
+        error.remedy = "Let a person decide: the forms of the connection have changed since the first send."
+        raise error
     return Written(ref=_ref(site, form, str(raw["instance_code"]), document.id), detail={"existed": True})
 
 

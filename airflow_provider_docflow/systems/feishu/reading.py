@@ -55,13 +55,18 @@ def fetch(site: Site, form: Form, code: str) -> Exchange[Raw]:
     :raises NotFound: there is none, or it is an instance of another definition.
     """
     raw = yield from get(site, code)
-    if str(raw.get("approval_code") or "").upper() != form.approval_code.upper():
+    if not belongs(form, raw):
         raise exc.NotFound(
             f"{code} is an instance of another definition than that of {form.document_type}.",
             system=site.conn_id,
             field="approval_code",
         )
     return raw
+
+
+def belongs(form: Form, raw: Raw) -> bool:
+    """Tell whether an instance is one of this form."""
+    return str(raw.get("approval_code") or "").upper() == form.approval_code.upper()
 
 
 def items_of(site: Site, form: Form, raw: Raw) -> Exchange[list[Item]]:

@@ -60,6 +60,16 @@ def test_an_existing_one_that_cannot_be_read_is_unknown_and_never_sent_again(des
     assert started(desk, mark(4)) == 1
 
 
+def test_a_uuid_that_is_taken_by_another_definition_is_for_a_person(desk: Desk) -> None:
+    desk.create(mark=mark(20))
+    desk.code = desk.define()
+    desk.site = desk.connect()
+    with pytest.raises(exc.Duplicate) as caught:
+        desk.create(mark=mark(20))
+    assert "person" in caught.value.remedy and started(desk, mark(20)) == 1
+    assert desk.find(mark(20)) == [()]
+
+
 def test_everything_material_comes_back(desk: Desk) -> None:
     made = document(
         "PR-2",
@@ -112,7 +122,8 @@ def test_ids_of_controls_are_read_before_every_send(desk: Desk) -> None:
         ({"due_date": "2026-04-30"}, "due_date", "no control that holds it"),
         ({"attachments": [{"name": "a.pdf", "size": 3}]}, "attachments", "no control that holds it"),
         ({"extensions": {"sandboxtenant": {"仓库": "W1"}}}, "extensions.仓库", "no control '仓库'"),
-        ({"payable_amount": "12345678901234567.89"}, "payable_amount", "more digits than a JSON number"),
+        ({"payable_amount": "12345678901234567.89"}, "payable_amount", "more digits"),
+        ({"payable_amount": "12345678901234567"}, "payable_amount", "more digits than Feishu keeps"),
     ],
 )
 def test_a_document_that_the_form_cannot_hold_is_refused_unsent(
