@@ -30,6 +30,7 @@ class Creation:
 
     :param where: condition over ``source``; documents for which it does not hold are left out.
     :param until: stage that the documents are taken to; ``saved`` unless the author says otherwise.
+    :param arguments: what the system takes beside the document, such as the approvers of a form.
     :param on_change: what happens when the source's content is another than the one written.
     """
 
@@ -40,6 +41,7 @@ class Creation:
     until: str = "saved"
     on_change: OnChange = "incident"
     requires_approval: bool = True
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -146,8 +148,8 @@ class Creator:
             split_by=self.creation.split_by,
         )
         self._limit(reading)
-        instance = self.target.site.instance
-        requests = [plan.request(instance, actor=self.actor) for plan in plans]
+        instance, arguments = self.target.site.instance, self.creation.arguments
+        requests = [replace(plan.request(instance, actor=self.actor), arguments=arguments) for plan in plans]
         requests = self._as_first_written(reading.ref, requests)
         generations = self.ledger.intents.latest_generation([request.key for request in requests])
         return [
