@@ -90,8 +90,7 @@ def _start(
 def _existing(
     site: Site, form: Form, item: WriteItem, document: Document, error: exc.Duplicate
 ) -> Exchange[Written]:
-    """Return the instance that an earlier send has left; that it stands there is certain, whatever a read
-    says.
+    """Return the instance that an earlier send has left. That it is there is certain, whatever a read says.
 
     :raises UnknownOutcome: it cannot be read at the moment.
     :raises Duplicate: it is an instance of another definition.
@@ -150,8 +149,15 @@ def _body(site: Site, form: Form, known: Definition, item: WriteItem, document: 
     _check_chosen(site, known, chosen)
     if chosen:
         body[f"node_approver_{kind}_list"] = chosen
-    if copies := _nodes(site, known, "copy_to", item.arguments.get("copy_to") or {}):
-        body[f"node_cc_{kind}_list"] = copies[:MOST_COPY_NODES]
+    copies = _nodes(site, known, "copy_to", item.arguments.get("copy_to") or {})
+    if len(copies) > MOST_COPY_NODES:
+        raise exc.Misconfigured(
+            f"Feishu takes copies for {MOST_COPY_NODES} nodes, not {len(copies)}.",
+            system=site.conn_id,
+            field="copy_to",
+        )
+    if copies:
+        body[f"node_cc_{kind}_list"] = copies
     return body
 
 

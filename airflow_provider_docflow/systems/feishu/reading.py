@@ -43,9 +43,19 @@ def get(site: Site, code: str) -> Exchange[Raw]:
 
 
 def _get(site: Site, code: str) -> Exchange[Raw]:
-    found = yield from api(site, "GET", INSTANCE, params={"user_id_type": id_type(site)}, code=code)
+    kind = id_type(site)
+    found = yield from api(site, "GET", INSTANCE, params={"user_id_type": kind}, code=code)
     if not isinstance(found, dict) or not found.get("status"):
         raise exc.TransientError("Feishu shows an instance without a status.", system=site.conn_id)
+    acted = (one for name in ("task_list", "timeline") for one in found.get(name) or ())
+    if not any(person(one, kind) for one in (found, *acted)):
+        # Decisions of people without a name must not pass for anybody's.
+        raise exc.Misconfigured(
+            f"Feishu does not show this application the {kind} of people.",
+            system=site.conn_id,
+            field="user_id_type",
+            remedy="Grant it contact:user.employee_id:readonly, or set user_id_type to open_id.",
+        )
     return found
 
 

@@ -194,6 +194,17 @@ def test_the_requester_chooses_where_the_flow_wants_it(desk: Desk) -> None:
     assert [task["user_id"] for task in desk.reading(ref).raw["task_list"]] == ["ceo"]
 
 
+def test_copies_go_to_the_nodes_that_are_named(desk: Desk) -> None:
+    desk.code = desk.define(nodes=[{"name": f"节点{n}", "users": ["boss"]} for n in range(21)])
+    desk.site = desk.connect()
+    desk.create(mark=mark(19), copy_to={"节点0": ["cfo"], "节点1": "ceo"})
+    sent = json.loads(desk.sandbox.requests(STARTS, method="POST")[-1]["body"])
+    assert [one["value"] for one in sent["node_cc_user_id_list"]] == [["cfo"], ["ceo"]]
+    with pytest.raises(exc.Misconfigured) as caught:
+        desk.create(mark=mark(21), copy_to={f"节点{n}": ["cfo"] for n in range(21)})
+    assert caught.value.field == "copy_to"
+
+
 def test_somebody_has_to_be_named_as_requester(desk: Desk) -> None:
     with pytest.raises(exc.Misconfigured) as caught:
         desk.create(document(requester=None), mark=mark(14))
