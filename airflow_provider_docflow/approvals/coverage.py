@@ -23,12 +23,13 @@ from airflow_provider_docflow.document import (
     material_hash,
 )
 from airflow_provider_docflow.ledger.base import ref_key
+from airflow_provider_docflow.ledger.capacities import LineCapacity, check_capacity
 from airflow_provider_docflow.ledger.documents import DocumentEntry
-from airflow_provider_docflow.ledger.links import LineCapacity
 from airflow_provider_docflow.ledger.revocations import FALLEN, UNAPPROVED
 
 WHOLE = "*"
 DEEPEST = 12
+Limits = tuple[DocumentRef, Sequence[LineCapacity]]
 
 
 class Coverage:
@@ -40,6 +41,19 @@ class Coverage:
     def __init__(self, ledger: Any, *, records: bool = True) -> None:
         self.ledger, self.records = ledger, records
         self._held: dict[str, int] | None = None
+        self._approvals: dict[tuple[str, str], Any] = {}
+        self._overrides: dict[str, Any] = {}
+
+    def look_up(self, readings: Sequence[Reading]) -> None:
+        """Ask the ledger about many documents at once what :meth:`require` wants to know of each."""
+        wanted = [(one.ref, material_hash(one.document)) for one in readings if one.document is not None]
+        found = self.ledger.decisions.valid_for_many(wanted)
+        self._overrides = self.ledger.overrides.active([ref for ref, _ in wanted])
+        self._approvals = {
+            (ref_key(ref), seen): decision
+            for (ref, seen), decision in zip(wanted, found, strict=True)
+            if decision is not None
+        }
 
     def require(self, reading: Reading) -> None:
         """Refuse what no valid decision covers.
@@ -67,10 +81,12 @@ class Coverage:
         self, ref: DocumentRef, seen: str, document: Document | None, word: str, *, depth: int
     ) -> None:
         self._refuse_held(ref)
-        decision = self.ledger.decisions.valid_for(ref, seen)
+        known = self._approvals.get((ref_key(ref), seen))
+        decision = known or self.ledger.decisions.valid_for(ref, seen)
         if decision is not None:
             _refuse_fallen(ref, decision, word)
-            Independence(self.ledger).require(ref, decision)
+            if known is None or ref_key(ref) in self._overrides:
+                Independence(self.ledger).require(ref, decision)
             return
         decided = self._latest(ref)
         if decided is not None:
@@ -164,10 +180,20 @@ class Coverage:
             raise _refusal(ref, "what it was written from is not recorded.", "approval.no_origin")
         return parents
 
-    def register_capacity(self, reading: Reading) -> None:
-        """Limit what may be used of the document's lines to what they say now, once it is covered."""
-        if reading.document is not None:
-            self.ledger.links.set_capacity(reading.ref, self.capacity(reading.document))
+    def limits(self, reading: Reading) -> list[Limits]:
+        """Return what may be used of a document that is covered: its lines as they say now.
+
+        :raises InvalidDocument: they limit nothing.
+        """
+        if reading.document is None:
+            return []
+        lines = self.capacity(reading.document)
+        check_capacity(reading.ref, lines)
+        return [(reading.ref, lines)]
+
+    def register(self, limits: Sequence[Limits]) -> None:
+        """Let nobody use more of these documents than that."""
+        self.ledger.links.set_capacities(limits)
 
     def capacity(self, document: Document) -> list[LineCapacity]:
         """Return what may be used of a document's lines as they read."""

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
-from airflow_provider_docflow.approvals.coverage import Coverage
-from airflow_provider_docflow.core.mapping import check_mapping, chosen, compile_expression
-from airflow_provider_docflow.core.profile import Reading
+from airflow_provider_docflow.core.mapping import check_mapping, compile_expression
 from airflow_provider_docflow.document import DocumentRef, material_hash
 from airflow_provider_docflow.hooks.changing import Changer, action_on
-from airflow_provider_docflow.hooks.handles import Handle, Outcome, Status, failed
-from airflow_provider_docflow.hooks.overriding import with_overrides
-from airflow_provider_docflow.hooks.plans import Plan, plans_for, unnumbered
+from airflow_provider_docflow.hooks.handles import Handle, Outcome, failed
+from airflow_provider_docflow.hooks.planning import Creation, OnChange, Part, Planner
 from airflow_provider_docflow.hooks.system import System
 from airflow_provider_docflow.ledger.incidents_closing import APPROVED
-from airflow_provider_docflow.ledger.judge import liveness
-from airflow_provider_docflow.ledger.requests import WriteOutcome, WriteRequest
-from airflow_provider_docflow.ledger.troubles import Troubles, settle, settle_sources
+from airflow_provider_docflow.ledger.requests import WriteOutcome
+from airflow_provider_docflow.ledger.troubles import settle, settle_sources
 
-OnChange = Literal["incident", "amend", "supersede"]
+__all__ = ["Creation", "Creator", "OnChange", "Part", "link_of"]
 
 
+<<<<<<< HEAD
+class Creator(Planner):
+=======
 @dataclass(frozen=True, kw_only=True)
 class Creation:
     """What is to be created.
@@ -56,9 +55,8 @@ class Part:
 
 
 class Creator:
+>>>>>>> origin/main
     """Creates documents in one target system."""
-
-    records = True
 
     def __init__(
         self,
@@ -69,11 +67,9 @@ class Creator:
         *,
         actor: str,
     ) -> None:
-        self.ledger, self.system_of, self.target = ledger, system_of, target
-        self.creation, self.actor = creation, actor
+        super().__init__(ledger, system_of, target, creation, actor=actor)
         self.writer = target.writer()
         self.changer = Changer(ledger, self.writer, actor=actor)
-        self.coverage = Coverage(ledger)
 
     def create(self, sources: Sequence[Handle]) -> list[Outcome]:
         """Create what the sources become; one outcome per part, or per source that came to nothing.
@@ -85,16 +81,7 @@ class Creator:
         if self.creation.where:
             compile_expression(self.creation.where)
         stages = self._stages()
-        outcomes: list[Outcome] = []
-        parts: list[Part] = []
-        for handle, reading in zip(sources, self._read(sources), strict=True):
-            try:
-                parts.extend(self._planned(reading))
-            except exc.LedgerError:
-                # Not this document's trouble: without a memory nothing at all is written.
-                raise
-            except exc.DocflowError as error:
-                outcomes.append(self._refused(handle, reading, error))
+        outcomes, parts = self._planned(sources)
         self._write(parts)
         for action in stages:
             self._act(action, [part for part in parts if part.error is None])
@@ -112,6 +99,8 @@ class Creator:
             )
         return tuple(kind.stages[self.creation.until])
 
+<<<<<<< HEAD
+=======
     # The source is read just before it is used: what a decision covered may have changed since.
     def _read(self, sources: Sequence[Handle]) -> list[Reading | exc.DocflowError]:
         found: dict[int, Reading | exc.DocflowError] = {}
@@ -187,6 +176,7 @@ class Creator:
         error.document = error.document or handle.ref.number
         return failed(handle.ref.number or handle.ref.internal_id, error, handle=handle)
 
+>>>>>>> origin/main
     def _write(self, parts: Sequence[Part]) -> None:
         for part, result in zip(parts, self.writer.write([part.request for part in parts]), strict=True):
             if result.status == "changed":

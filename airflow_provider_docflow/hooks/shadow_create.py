@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_docflow import exceptions as exc
-from airflow_provider_docflow.approvals.coverage import Coverage
+from airflow_provider_docflow.approvals.coverage import Coverage, Limits
 from airflow_provider_docflow.core.mapping import check_mapping, compile_expression
 from airflow_provider_docflow.core.paging import chunks
 from airflow_provider_docflow.core.profile import Finding, Reading, Write, WriteItem
@@ -72,15 +72,7 @@ class ShadowCreator(Creator):
         if self.creation.where:
             compile_expression(self.creation.where)
         self._stages()
-        outcomes: list[Outcome] = []
-        parts: list[Part] = []
-        for handle, reading in zip(sources, self._read(sources), strict=True):
-            try:
-                parts.extend(self._planned(reading))
-            except exc.LedgerError:
-                raise
-            except exc.DocflowError as error:
-                outcomes.append(failed(name_of(handle.ref), error, handle=handle))
+        outcomes, parts = self._planned(sources)
         would = self._would(parts)
         return [*outcomes, *(self._told(part, one) for part, one in zip(parts, would, strict=True))]
 
@@ -114,8 +106,14 @@ class ShadowCreator(Creator):
             if not self.ledger.shadows.approved(reading.ref, seen):
                 self._refusals[identity] = error
 
-    def _limit(self, reading: Reading) -> None:
+    def _limits(self, reading: Reading) -> Sequence[Limits]:
         """Set no capacity: nothing of the source is used up."""
+        return ()
+
+    def _refused(
+        self, handle: Handle, reading: Reading | exc.DocflowError, error: exc.DocflowError
+    ) -> Outcome:
+        return failed(name_of(handle.ref), error, handle=handle)
 
     def _would(self, parts: Sequence[Part]) -> list[Would]:
         known = self.ledger.intents.of_keys([part.request.key for part in parts])

@@ -119,15 +119,12 @@ class Audit(Store):
         upsert(connection, audit_chain, changed, ["length", "head"])
 
     def _locked_heads(self, connection: Connection, chains: list[str]) -> dict[str, tuple[int, str]]:
-        insert_missing(
-            connection, audit_chain, [{"chain": name, "length": 0, "head": GENESIS} for name in chains]
-        )
-        heads = {}
-        for some in chunks(chains):
-            query = select(audit_chain).where(audit_chain.c.chain.in_(some))
-            rows = connection.execute(query.order_by(audit_chain.c.chain).with_for_update())
-            heads.update({row.chain: (row.length, row.head) for row in rows})
-        return heads
+        heads = _heads(connection, chains)
+        new = [name for name in chains if name not in heads]
+        rows = [{"chain": name, "length": 0, "head": GENESIS} for name in new]
+        if insert_missing(connection, audit_chain, rows):
+            return heads | dict.fromkeys(new, (0, GENESIS))
+        return heads | _heads(connection, new)
 
     def events(self, chain: str, *, tx: Connection | None = None) -> list[RecordedEvent]:
         """Return a chain's events, the oldest first.
@@ -223,6 +220,15 @@ class Audit(Store):
             return done.rowcount
 
         return self._db.write(work, tx)
+
+
+def _heads(connection: Connection, chains: Sequence[str]) -> dict[str, tuple[int, str]]:
+    heads: dict[str, tuple[int, str]] = {}
+    for some in chunks(chains):
+        query = select(audit_chain).where(audit_chain.c.chain.in_(some))
+        rows = connection.execute(query.order_by(audit_chain.c.chain).with_for_update())
+        heads.update({row.chain: (row.length, row.head) for row in rows})
+    return heads
 
 
 def _rows(connection: Connection, chain: str) -> list[RowMapping]:

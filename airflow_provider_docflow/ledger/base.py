@@ -39,13 +39,15 @@ def ref_key(ref: DocumentRef) -> str:
     return digest_of("docflow document 1", *ref.identity)
 
 
-def insert_missing(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+def insert_missing(connection: Connection, table: Table, rows: Sequence[Row]) -> bool:
     """Insert rows whose unique key is new; leave those alone that exist already.
 
     Rows are inserted in the order given: sort them by key, so that two processes never wait for each other.
+
+    :returns: whether all of them surely were new; MySQL does not tell.
     """
     if not rows:
-        return
+        return True
     name = connection.dialect.name
     statement: Any
     if name == "sqlite":
@@ -56,7 +58,8 @@ def insert_missing(connection: Connection, table: Table, rows: Sequence[Row]) ->
         # Not INSERT IGNORE, which would also swallow values that do not fit.
         same = next(iter(table.primary_key.columns))
         statement = mysql.insert(table).on_duplicate_key_update({same.name: same})
-    connection.execute(statement, list(rows))
+    done = connection.execute(statement, list(rows), execution_options={"preserve_rowcount": True})
+    return name in ("sqlite", "postgresql") and done.rowcount == len(rows)
 
 
 def upsert(connection: Connection, table: Table, rows: Sequence[Row], changing: Iterable[str]) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
-from decimal import Decimal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, select
@@ -14,31 +13,13 @@ from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.ledger.audiences import seen_by, widen
 from airflow_provider_docflow.ledger.base import Row, Store, insert_missing, ref_key, upsert
 from airflow_provider_docflow.ledger.database import chunks
+from airflow_provider_docflow.ledger.index import CHANGING, KNOWN, DocumentEntry, all_merged, locked, new_row
 from airflow_provider_docflow.ledger.keys import digest_of
 from airflow_provider_docflow.ledger.models.memory import document, touch
 from airflow_provider_docflow.ledger.revocations import Turn
-from airflow_provider_docflow.ledger.search import AXES, Search, Sort, TouchedBy, folded, matching, page_of
+from airflow_provider_docflow.ledger.search import AXES, Search, Sort, TouchedBy, matching, page_of
 
 __all__ = ["DocumentEntry", "Documents", "Found", "Page", "Search", "Touch", "TouchedBy", "to_ref"]
-
-_KNOWN = ("number", "party_id", "party_name", "amount", "currency", "issue_date")
-_CHANGING = (*_KNOWN, *AXES, "raw", "read_at", "updated_at", "search_text")
-
-
-@dataclass(frozen=True)
-class DocumentEntry:
-    """What the index holds of a document; an empty value means "not known" and overwrites nothing.
-
-    :param state: axes of the state as JSON, with the vendor's ``raw`` words and ``read_at``.
-    """
-
-    ref: DocumentRef
-    party_id: str = ""
-    party_name: str = ""
-    amount: Decimal | None = None
-    currency: str = ""
-    issue_date: date | None = None
-    state: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -96,27 +77,29 @@ class Documents(Store):
     def _upsert(self, connection: Connection, entries: Sequence[DocumentEntry]) -> None:
         now = self._now()
         keyed = [(ref_key(entry.ref), entry) for entry in entries]
-        keys = sorted({key for key, _ in keyed})
-        insert_missing(connection, document, [_blank(key, dict(keyed)[key].ref, now) for key in keys])
-        rows: dict[str, dict[str, Any]] = {}
-        for some in chunks(keys):
-            query = select(document).where(document.c.ref_key.in_(some)).order_by(document.c.ref_key)
-            found = connection.execute(query.with_for_update()).mappings()
-            rows.update({row["ref_key"]: dict(row) for row in found})
-        before = dict(rows)
-        for key, entry in keyed:
-            rows[key] = _merged(rows[key], entry, now)
-        upsert(connection, document, [rows[key] for key in keys], _CHANGING)
-        turns = (Turn.between(to_ref(rows[key]), before[key], rows[key]) for key in keys)
+        refs = {key: entry.ref for key, entry in keyed}
+        before = locked(connection, sorted(refs))
+        blank = {key: new_row(key, refs[key], now) for key in sorted(refs.keys() - before.keys())}
+        if not insert_missing(connection, document, list(all_merged(blank, keyed, now).values())):
+            # Somebody else may have added one meanwhile; it is merged like any other.
+            before |= locked(connection, list(blank))
+        rows = all_merged(before, keyed, now)
+        upsert(connection, document, [rows[key] for key in sorted(rows)], CHANGING)
+        turned = [key for key in sorted(rows) if before[key]["approval"] != rows[key]["approval"]]
+        turns = (Turn.between(refs[key], before[key], rows[key]) for key in turned)
         self.ledger.revocations.noticed([turn for turn in turns if turn], tx=connection)
 
     def ensure(self, refs: Sequence[DocumentRef], *, tx: Connection | None = None) -> None:
         """Make sure that these documents are in the index; changes nothing of those that are."""
 
         def work(connection: Connection) -> None:
-            rows = {ref_key(ref): ref for ref in refs}
-            now = self._now()
-            insert_missing(connection, document, [_blank(key, rows[key], now) for key in sorted(rows)])
+            wanted = {ref_key(ref): ref for ref in refs}
+            now, known = self._now(), set[str]()
+            for some in chunks(sorted(wanted)):
+                query = select(document.c.ref_key).where(document.c.ref_key.in_(some))
+                known |= set(connection.execute(query).scalars())
+            new = sorted(wanted.keys() - known)
+            insert_missing(connection, document, [new_row(key, wanted[key], now) for key in new])
 
         if refs:
             self._db.write(work, tx)
@@ -245,33 +228,8 @@ def _entry(row: RowMapping) -> DocumentEntry:
             "raw": row["raw"],
             "read_at": row["read_at"].isoformat(),
         }
-    known = {name: row[name] for name in _KNOWN if name != "number"}
+    known = {name: row[name] for name in KNOWN if name != "number"}
     return DocumentEntry(to_ref(row), **known, state=state)
-
-
-def _blank(key: str, ref: DocumentRef, now: datetime) -> dict[str, Any]:
-    row: dict[str, Any] = {"ref_key": key, **ref.to_json()}
-    row |= {"party_id": "", "party_name": "", "amount": None, "currency": "", "issue_date": None}
-    row |= dict.fromkeys(AXES, "unknown")
-    row |= {"raw": {}, "read_at": None, "created_at": now, "updated_at": now}
-    return row | {"search_text": _text(row)}
-
-
-def _merged(row: dict[str, Any], entry: DocumentEntry, now: datetime) -> dict[str, Any]:
-    new = {name: getattr(entry, name) for name in _KNOWN if name != "number"}
-    known = {
-        name: value for name, value in {**new, "number": entry.ref.number}.items() if value not in ("", None)
-    }
-    read_at = _instant(entry.state.get("read_at"))
-    if entry.state and (row["read_at"] is None or (read_at is not None and read_at >= row["read_at"])):
-        known |= {axis: str(entry.state.get(axis, "unknown")) for axis in AXES}
-        known |= {"raw": dict(entry.state.get("raw") or {}), "read_at": read_at or now}
-    row = row | known | {"updated_at": now}
-    return row | {"search_text": _text(row)}
-
-
-def _text(row: Mapping[str, Any]) -> str:
-    return folded(row["number"], row["party_id"], row["party_name"])
 
 
 def _found(
@@ -286,7 +244,3 @@ def _found(
             key = row["ref_key"]
             found[key] = Found(key, _entry(row), row["created_at"], row["updated_at"])
     return found
-
-
-def _instant(value: str | datetime | None) -> datetime | None:
-    return datetime.fromisoformat(value) if isinstance(value, str) else value

@@ -26,13 +26,15 @@ _MAY_BE_EMPTY = frozenset({"company_code", "part"})
 _LONGEST = 255
 
 
+_encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode
+
+
 def digest_of(domain: str, *parts: Any) -> str:
     """Return a SHA-256 that no other list of JSON primitives under this domain shares.
 
     :param domain: what is being named, so that digests of different things never meet.
     """
-    text = json.dumps([domain, *parts], ensure_ascii=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    return hashlib.sha256(_encode([domain, *parts]).encode("ascii")).hexdigest()
 
 
 @dataclass(frozen=True)

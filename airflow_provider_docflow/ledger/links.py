@@ -8,30 +8,23 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, or_, select, update
+from sqlalchemy import Connection, RowMapping, or_, select, update
 
 from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.document.money import EXACT, canonical
-from airflow_provider_docflow.exceptions import InvalidDocument
-from airflow_provider_docflow.ledger.base import Store, insert_rows, ref_key, upsert
+from airflow_provider_docflow.ledger.base import insert_rows, ref_key, upsert
+from airflow_provider_docflow.ledger.capacities import Capacities, LineCapacity
 from airflow_provider_docflow.ledger.database import chunks
 from airflow_provider_docflow.ledger.keys import LineUse
 from airflow_provider_docflow.ledger.models.writes import capacity, line_use
+
+__all__ = ["LineCapacity", "Link", "Links"]
 
 _ZERO = Decimal(0)
 
 Wanted = tuple[int, Sequence[LineUse]]
 Used = dict[tuple[str, str, str], tuple[Decimal, Decimal]]
 Limits = dict[tuple[str, str], RowMapping]
-
-
-@dataclass(frozen=True)
-class LineCapacity:
-    """What was approved of a line; None means that this measure is not limited."""
-
-    line_id: str
-    quantity: Decimal | None = None
-    amount: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -53,41 +46,8 @@ class Link:
     intent_id: int | None
 
 
-class Links(Store):
+class Links(Capacities):
     """Keeps links and refuses to use up more of a line than was approved."""
-
-    def set_capacity(
-        self,
-        ref: DocumentRef,
-        lines: Sequence[LineCapacity],
-        tolerance: Decimal = _ZERO,
-        *,
-        tx: Connection | None = None,
-    ) -> None:
-        """Say what was approved of a document; from now on no line is used beyond it.
-
-        :param lines: all lines; a line that is missing here may not be used at all.
-        :param tolerance: share by which a line may be exceeded: 0.05 is five per cent.
-        :raises InvalidDocument: a number is negative, a line stands twice, or there is no line.
-        """
-        numbers = [number for line in lines for number in (line.quantity, line.amount) if number is not None]
-        if not lines or len({line.line_id for line in lines}) != len(lines):
-            raise InvalidDocument("a capacity needs lines, each once", document=str(ref))
-        if any(number < 0 for number in (*numbers, tolerance)):
-            raise InvalidDocument("a capacity or tolerance is negative", document=str(ref))
-        key, now = ref_key(ref), self._now()
-        rows = [
-            {"ref_key": key, "line_id": line.line_id, "quantity": line.quantity, "amount": line.amount}
-            | {"tolerance": tolerance, "set_at": now}
-            for line in sorted(lines, key=lambda one: one.line_id)
-        ]
-
-        def work(connection: Connection) -> None:
-            self.ledger.documents.ensure([ref], tx=connection)
-            connection.execute(delete(capacity).where(capacity.c.ref_key == key))
-            insert_rows(connection, capacity, rows)
-
-        self._db.write(work, tx)
 
     def reserve(
         self, wanted: Sequence[Wanted], *, enforce: bool = True, tx: Connection | None = None

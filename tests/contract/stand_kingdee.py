@@ -132,7 +132,6 @@ def _over(sandbox: Sandbox, site: Site, *, signed: bool) -> Stand:
             "cancel": "cancelled",
             "terminate": "closed",
             "push": "active",
-            "delete": "cancelled",
         },
         before={
             "audit": ("submit",),

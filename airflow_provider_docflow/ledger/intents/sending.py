@@ -225,17 +225,19 @@ class Sending(IntentRows):
     ) -> None:
         """Turn locked rows into done ones."""
         ids = [row["id"] for row in rows]
-        insert_rows(connection, receipts, [self._receipt_row(number, kept[number]) for number in ids])
+        told = {number: kept[number].to_json() for number in ids}
+        bodies = [self._receipt_row(number, kept[number], told[number]) for number in ids]
+        insert_rows(connection, receipts, bodies)
         self._update(connection, ids, status="done", hold="", incident_id=None, **ACCOUNTED, **FREE)
         self.ledger.documents.upsert(self._entries(connection, kept), tx=connection)
         lines = {number: (one.ref, one.detail.get("lines") or {}) for number, one in kept.items()}
         self.ledger.links.link(lines, tx=connection)
         self.ledger.incidents.close_for(actor="docflow", reason="written", intent_ids=ids, tx=connection)
-        told = [(row, {"receipt": kept[row["id"]].to_json(), "actor": row["actor"]}) for row in rows]
-        self._tell(connection, kind, told)
+        events = [(row, {"receipt": told[row["id"]], "actor": row["actor"]}) for row in rows]
+        self._tell(connection, kind, events)
 
-    def _receipt_row(self, number: int, one: Receipt) -> dict[str, Any]:
-        body = self._cipher.seal(one.to_json())
+    def _receipt_row(self, number: int, one: Receipt, told: Mapping[str, Any]) -> dict[str, Any]:
+        body = self._cipher.seal(told)
         row = {"intent_id": number, "ref_key": ref_key(one.ref), "content_hash": one.content_hash}
         return row | {"body": body, "at": one.at}
 
