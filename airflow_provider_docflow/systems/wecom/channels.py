@@ -11,9 +11,6 @@ from airflow_provider_docflow.core.profile import Limit
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.systems.wecom import messages, robot
 
-NOTICE_LIMIT = Limit(name="notices_per_minute", count=30, seconds=60.0)
-"""What one person gets; WeCom drops the rest and tells nobody."""
-
 
 def _notice(site: Site, message: Message) -> Exchange[None]:
     """Tell one person.
@@ -38,9 +35,10 @@ def _application(site: Site) -> str:
     return f"{site.known_instance} {messages.agent_id(site)}"
 
 
-def _notice_limit(site: Site) -> Limit:
-    count = int(site.setting("notices_per_minute", NOTICE_LIMIT.count))
-    return Limit(name=NOTICE_LIMIT.name, count=count, seconds=NOTICE_LIMIT.seconds)
+def _notice_limit(site: Site) -> Limit | None:
+    """WeCom counts per person, a channel over all of them: a limit for all is only for who wants one."""
+    count = site.setting("notices_per_minute")
+    return Limit(name="notices_per_minute", count=int(count), seconds=60.0) if count else None
 
 
 CHANNELS: Mapping[str, Channel] = {

@@ -51,13 +51,16 @@ class Position:
     @classmethod
     def over(cls, site: Site, start: int, last: int = _FOR_EVER) -> Position:
         """Begin a listing; a span longer than WeCom's window is walked in several."""
-        return cls(start, min(last, start + window(site)), last)
+        end = min(last, start + window(site))
+        if not site.setting("listing_ahead", True):
+            end = min(end, max(seconds(now()) - EDGE, start + 1))
+        return cls(start, end, last)
 
     def after(self, site: Site, token: str) -> Position | None:
         """Return the next page, or the next window, or None at the end."""
         if token:
             return replace(self, token=token)
-        if self.end >= min(self.last, seconds(now())):
+        if self.end >= min(self.last, seconds(now()) - EDGE):
             return None
         return Position.over(site, self.end, self.last)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_docflow.core.profile import Limit
-from airflow_provider_docflow.systems.wecom import channels, errors, listing, messages, robot, wire
+from airflow_provider_docflow.systems.wecom import errors, listing, messages, robot, wire
 
 CALLS_PER_MINUTE = 600
 
@@ -50,7 +50,7 @@ CONN_FIELDS: Mapping[str, Mapping[str, Any]] = {
     ),
     "listing_ahead": {
         "label": "Listings end ahead",
-        "description": "Unverified: WeCom takes a window that ends in the future; without, clocks must agree.",
+        "description": "Unverified: that a window may end in the future; without it clocks must agree.",
         "schema": {"type": "boolean", "default": True},
     },
     "listing_margin_days": _number(
@@ -80,8 +80,7 @@ CONN_FIELDS: Mapping[str, Mapping[str, Any]] = {
     ),
     "notices_per_minute": _number(
         "Messages per minute",
-        "WeCom drops what a person gets beyond 30 a minute and tells nobody; more people may need more.",
-        channels.NOTICE_LIMIT.count,
+        "To all people together; empty: as many as there are. WeCom drops what one person gets beyond 30.",
         minimum=1,
     ),
     "robot_key": _text(

@@ -144,7 +144,12 @@ def test_a_robot_takes_20_a_minute(group: Desk) -> None:
     with pytest.raises(exc.RateLimited) as caught:
         group.run(ROBOT.send(group.site, Message("", "zu viel")))
     assert caught.value.retry_after == 60.0
-    assert NOTICE.limit(group.connect(notices_per_minute=90)).count == 90  # type: ignore[union-attr]
+
+
+def test_notices_have_a_limit_only_where_the_connection_wants_one(desk: Desk) -> None:
+    assert NOTICE.limit(desk.site) is None
+    limit = NOTICE.limit(desk.connect(notices_per_minute=90))
+    assert limit is not None and (limit.count, limit.seconds) == (90, 60.0)
 
 
 def test_a_robots_key_is_never_shown(group: Desk, caplog: pytest.LogCaptureFixture) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -85,6 +86,21 @@ def test_pages_shorter_than_asked_for_do_not_end_a_listing(desk: Desk) -> None:
     refs = [desk.submit() for _ in range(5)]
     assert {ref.internal_id for ref in refs} <= set(numbers(listed(desk)))
     assert desk.sandbox.count("*/getapprovalinfo") >= 3
+
+
+def bodies(desk: Desk) -> list[dict[str, Any]]:
+    return [json.loads(one["body"]) for one in desk.sandbox.requests("*/getapprovalinfo")]
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+def test_windows_end_ahead_only_where_wecom_takes_it(desk: Desk, ahead: bool) -> None:
+    desk.site = desk.connect(listing_ahead=ahead)
+    ref = desk.submit(apply_time=seconds() - 40 * DAY)
+    start = (datetime.now(UTC) - timedelta(days=41)).isoformat()
+    assert ref.internal_id in numbers(listed(desk, raw={"created_from": start}))
+    asked = bodies(desk)
+    assert len(asked) == 2 and (int(asked[-1]["endtime"]) > seconds() + 60) is ahead
+    assert all(int(one["endtime"]) - int(one["starttime"]) <= 31 * DAY for one in asked)
 
 
 def test_windows_are_as_long_as_the_setting_says(desk: Desk) -> None:
