@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from airflow_provider_docflow.document import DocumentRef, DocumentType
 from airflow_provider_docflow.systems.cosmic.forms import Form
 from airflow_provider_docflow.systems.cosmic.wire import results
 
+log = logging.getLogger(__name__)
 Entry = Mapping[str, Any]
 
 
@@ -70,15 +72,21 @@ def _outcome(
     internal = entry.get("id")
     if internal in (None, "", 0, "0"):
         return _unknown(site, answer, name, "the reply names no id")
-    fields = {field.canonical: item.document for field in form.kind.fields}
-    document = item.document
+    number, document = str(entry.get("number") or ""), item.document
+    if form.number_kept and number not in ("", item.mark):
+        # It has landed, so it is no error; but from here on a lost reply could make a second one.
+        log.error(
+            "%s saved %s as %s: the connection's number_kept is not true. Take it out of forms.",
+            *(site.conn_id, item.mark, number),
+        )
+    mapped = any(field.canonical == "company_code" for field in form.kind.fields)
     return Written(
         ref=DocumentRef(
             instance=site.known_instance,
-            company_code=document.company_code if document and "company_code" in fields else "",
+            company_code=document.company_code if document and mapped else "",
             document_type=DocumentType(form.document_type),
             internal_id=str(internal),
-            number=str(entry.get("number") or ""),
+            number=number,
         ),
         detail={"type": str(entry.get("type") or "")},
     )

@@ -142,6 +142,18 @@ def test_a_number_that_a_coding_rule_replaces_is_why_a_creation_is_not_promised(
     assert found.marked == (), "the probe cannot see it: that is the incident"
 
 
+def test_a_wrong_number_kept_is_told_as_soon_as_it_shows(
+    cosmic: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    sure = cosmic(forms={"sales_order": {"number_kept": True}})
+    sure.save(sure.item(42))
+    assert "number_kept" not in caplog.text
+    sure.sandbox.call("PUT", "cosmic/settings", {"renumber": True})
+    (saved,) = sure.save(sure.item(43))
+    assert isinstance(saved, Written)
+    assert f"saved {sure.item(43).mark} as {saved.ref.number}" in caplog.text
+
+
 def test_a_query_that_passes_over_its_parameters_is_never_taken_for_an_answer(cosmic: Connect) -> None:
     one = cosmic(forms={"sales_order": {"ids": "ids", "filters": {"numbers": "no_such_parameter"}}})
     (saved,) = one.save(one.item(1))
