@@ -124,8 +124,12 @@ class Approver:
         conn_id: str,
         document_type: str,
         mapping: Mapping[str, str] | None = None,
+        arguments: Mapping[str, Any] | None = None,
     ) -> list[Outcome]:
-        """Create the approval form of each document in the approval system, once per document."""
+        """Create the approval form of each document in the approval system, once per document.
+
+        :param arguments: what the system takes beside the form, such as its approvers.
+        """
         self.check_enforceable(conn_id, document_type)
         creation = Creation(
             document_type=document_type,
@@ -133,6 +137,7 @@ class Approver:
             until="submitted",
             on_change="supersede",
             requires_approval=False,
+            arguments=dict(arguments or {}),
         )
         return self._creator(conn_id, creation).create(handles)
 

@@ -20,42 +20,7 @@ from airflow_provider_docflow.ledger.troubles import settle, settle_sources
 __all__ = ["Creation", "Creator", "OnChange", "Part", "link_of"]
 
 
-<<<<<<< HEAD
 class Creator(Planner):
-=======
-@dataclass(frozen=True, kw_only=True)
-class Creation:
-    """What is to be created.
-
-    :param where: condition over ``source``; documents for which it does not hold are left out.
-    :param until: stage that the documents are taken to; ``saved`` unless the author says otherwise.
-    :param arguments: what the system takes beside the document, such as the approvers of a form.
-    :param on_change: what happens when the source's content is another than the one written.
-    """
-
-    document_type: str
-    mapping: Mapping[str, str] = field(default_factory=dict)
-    split_by: str | None = None
-    where: str = ""
-    until: str = "saved"
-    on_change: OnChange = "incident"
-    requires_approval: bool = True
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass
-class Part:
-    """One part on its way: planned, written, taken through the stages."""
-
-    plan: Plan
-    request: WriteRequest
-    result: WriteOutcome | None = None
-    status: Status = "written"
-    error: exc.DocflowError | None = None
-
-
-class Creator:
->>>>>>> origin/main
     """Creates documents in one target system."""
 
     def __init__(
@@ -99,84 +64,6 @@ class Creator:
             )
         return tuple(kind.stages[self.creation.until])
 
-<<<<<<< HEAD
-=======
-    # The source is read just before it is used: what a decision covered may have changed since.
-    def _read(self, sources: Sequence[Handle]) -> list[Reading | exc.DocflowError]:
-        found: dict[int, Reading | exc.DocflowError] = {}
-        groups: dict[tuple[str, str], list[int]] = {}
-        for position, handle in enumerate(sources):
-            groups.setdefault((handle.conn_id, str(handle.ref.document_type)), []).append(position)
-        for (conn_id, _), positions in groups.items():
-            refs = [sources[position].ref for position in positions]
-            shown = self.system_of(conn_id).read(refs)
-            readings = with_overrides(self.ledger, shown, actor=self.actor, records=self.records)
-            found.update(zip(positions, readings, strict=True))
-        return [found[position] for position in range(len(sources))]
-
-    def _planned(self, reading: Reading | exc.DocflowError) -> list[Part]:
-        if isinstance(reading, exc.DocflowError):
-            raise reading
-        where = self.creation.where
-        if where and reading.document is not None and not chosen(reading.document, where):
-            return []
-        if liveness(reading) != "alive":
-            raise exc.Rejected(
-                f"the source is {reading.state.lifecycle}.",
-                system=reading.ref.instance,
-                document=reading.ref.number,
-                field="lifecycle",
-                code="source.not_alive",
-                remedy="Nothing is created from it; restore the source if that is wrong.",
-            )
-        self._cover(reading)
-        plans = plans_for(
-            reading,
-            self.creation.document_type,
-            mapping=self.creation.mapping,
-            split_by=self.creation.split_by,
-        )
-        self._limit(reading)
-        instance, arguments = self.target.site.instance, self.creation.arguments
-        requests = [replace(plan.request(instance, actor=self.actor), arguments=arguments) for plan in plans]
-        requests = self._as_first_written(reading.ref, requests)
-        generations = self.ledger.intents.latest_generation([request.key for request in requests])
-        return [
-            Part(plan, replace(request, key=request.key.with_generation(generation)))
-            for plan, request, generation in zip(plans, requests, generations, strict=True)
-        ]
-
-    def _cover(self, reading: Reading) -> None:
-        if self.creation.requires_approval:
-            self.coverage.require(reading)
-
-    def _limit(self, reading: Reading) -> None:
-        self.coverage.register_capacity(reading)
-
-    def _as_first_written(self, ref: DocumentRef, requests: list[WriteRequest]) -> list[WriteRequest]:
-        """Keep the key of what was written before its source had a number: a draft gets one later."""
-        if not ref.number:
-            return requests
-        before = [replace(request.key, source_number=unnumbered(ref)) for request in requests]
-        known = self.ledger.intents.known(before)
-        return [
-            replace(request, key=key) if key.digest in known else request
-            for request, key in zip(requests, before, strict=True)
-        ]
-
-    def _refused(
-        self, handle: Handle, reading: Reading | exc.DocflowError, error: exc.DocflowError
-    ) -> Outcome:
-        """Account for a source that came to nothing; what only a person can put right is an incident."""
-        if isinstance(reading, Reading):
-            self.coverage.refused(reading)
-        if isinstance(error, exc.PermanentError) and error.incident is None:
-            ref = handle.ref
-            error.incident = Troubles(self.ledger, self.target.site).source_refused(ref, error, self.actor)
-        error.document = error.document or handle.ref.number
-        return failed(handle.ref.number or handle.ref.internal_id, error, handle=handle)
-
->>>>>>> origin/main
     def _write(self, parts: Sequence[Part]) -> None:
         for part, result in zip(parts, self.writer.write([part.request for part in parts]), strict=True):
             if result.status == "changed":

@@ -138,6 +138,7 @@ class Flow:
         until: str = "saved",
         on_change: OnChange = "incident",
         requires_approval: bool = True,
+        arguments: Mapping[str, Any] | None = None,
     ) -> list[Outcome]:
         """Create what the sources become in the target; see :class:`Creator`."""
         creation = Creation(
@@ -148,6 +149,7 @@ class Flow:
             until=until,
             on_change=on_change,
             requires_approval=requires_approval,
+            arguments=dict(arguments or {}),
         )
         return self.creator(target_conn_id, creation).create(sources)
 

@@ -44,6 +44,7 @@ class ApprovalOperator(DocflowOperator):
         approval of others by a form in it; ``shadow`` observes in shadow.
     :param policy: who must have signed, see ``approvals.policy``; no template field.
     :param mapping: for a request, fields of the form as Jinja expressions; no template field.
+    :param arguments: for a request, what the system takes beside the form, such as its approvers.
     :param wait: ``defer`` until all are decided; ``carry``: the decided ones go on, the others are looked at
         again by the next run of this task; ``handover``: they are left to a ``CollectDecisionsOperator``, and
         an approved document is emitted as a partition of the task's outlet.
@@ -60,6 +61,7 @@ class ApprovalOperator(DocflowOperator):
         "source",
         "company_code",
         "mode",
+        "arguments",
         "wait",
         "on_refused",
     )
@@ -76,6 +78,7 @@ class ApprovalOperator(DocflowOperator):
         mode: Mode = "observe",
         policy: Mapping[str, Any] | None = None,
         mapping: Mapping[str, str] | None = None,
+        arguments: Mapping[str, Any] | None = None,
         wait: Wait = "defer",
         timeout: timedelta | float | None = None,
         poll_interval: float | None = None,
@@ -90,6 +93,7 @@ class ApprovalOperator(DocflowOperator):
         self.mode = mode
         self.policy = policy
         self.mapping = mapping
+        self.arguments = arguments
         self.wait = wait
         self.timeout = timeout
         self.poll_interval = poll_interval
@@ -191,6 +195,7 @@ class ApprovalOperator(DocflowOperator):
             conn_id=self.docflow_conn_id,
             document_type=self.document_type,
             mapping=self.mapping,
+            arguments=self.arguments,
         )
         return cases, [*failures, *(outcome for outcome in read if not outcome.good), *refused]
 

@@ -36,6 +36,7 @@ class CreateDocumentOperator(DocflowOperator):
     :param company_code: company of the documents that numbers name, where a number is unique only within one.
     :param mapping: field of the new document to a Jinja expression without braces, such as
         ``{"payable_amount": "source.payable_amount * 100"}``; no template field.
+    :param arguments: what the system takes beside the document, such as the approvers of a form.
     :param split_by: field of the lines, or ``payment_terms``; each of its values becomes a document.
     :param where: Jinja expression without braces, such as ``source.payable_amount > 1000``; documents for
         which it does not hold are left out; no template field.
@@ -53,6 +54,7 @@ class CreateDocumentOperator(DocflowOperator):
         "source_conn_id",
         "source_document_type",
         "company_code",
+        "arguments",
         "split_by",
         "until",
         "on_change",
@@ -70,6 +72,7 @@ class CreateDocumentOperator(DocflowOperator):
         source_document_type: str = "",
         company_code: str = "",
         mapping: Mapping[str, str] | None = None,
+        arguments: Mapping[str, Any] | None = None,
         split_by: str | None = None,
         where: str = "",
         until: str = "saved",
@@ -84,6 +87,7 @@ class CreateDocumentOperator(DocflowOperator):
         self.source_document_type = source_document_type
         self.company_code = company_code
         self.mapping = mapping
+        self.arguments = arguments
         self.split_by = split_by
         self.where = where
         self.until = until
@@ -110,6 +114,7 @@ class CreateDocumentOperator(DocflowOperator):
             target_conn_id=self.docflow_conn_id,
             document_type=self.document_type,
             mapping=self.mapping,
+            arguments=self.arguments,
             split_by=self.split_by or None,
             where=self.where,
             until=self.until,

@@ -26,6 +26,7 @@ def request(
     conn_id: str,
     document_type: str,
     mapping: Mapping[str, str] | None,
+    arguments: Mapping[str, Any] | None = None,
 ) -> tuple[list[Case], list[Outcome]]:
     """Request the approval of documents as they read now; once for each content.
 
@@ -36,7 +37,9 @@ def request(
         return _in_shadow(flow, approver, subjects, conn_id, document_type, mapping)
     requested = Requested(flow.ledger, flow.system_of(conn_id).site.instance, document_type)
     noted = {subject.ref.identity: requested.note(subject) for subject in subjects}
-    made = approver.request(subjects, conn_id=conn_id, document_type=document_type, mapping=mapping)
+    made = approver.request(
+        subjects, conn_id=conn_id, document_type=document_type, mapping=mapping, arguments=arguments
+    )
     # What could not be planned comes first and names its source; then one form for each of the rest.
     refused = [one for one in made if not one.good and one.handle is not None]
     without = {one.handle.ref.identity for one in refused if one.handle is not None}

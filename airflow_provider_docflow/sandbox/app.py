@@ -9,6 +9,7 @@ Control plane, under ``/_sandbox``:
 ``GET requests``      ``?path=GLOB&method=&body=&since=&count=1``: what came in; ``DELETE`` forgets it
 ``GET mails``         what the mail sink took; ``DELETE`` forgets it
 ``dingtalk/...``      see :mod:`airflow_provider_docflow.sandbox.dingtalk.control`
+``feishu/...``          see :mod:`airflow_provider_docflow.sandbox.feishu.control`
 ``yonbip/...``        see :mod:`airflow_provider_docflow.sandbox.yonbip`
 ``u8/...``            see :mod:`airflow_provider_docflow.sandbox.u8`
 ``erp/...``           the plain ERP: ``PUT settings``, ``GET TYPE``, ``PUT TYPE/ID``

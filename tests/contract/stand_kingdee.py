@@ -132,6 +132,7 @@ def _over(sandbox: Sandbox, site: Site, *, signed: bool) -> Stand:
             "cancel": "cancelled",
             "terminate": "closed",
             "push": "active",
+            "delete": "cancelled",
         },
         before={
             "audit": ("submit",),

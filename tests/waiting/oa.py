@@ -64,6 +64,7 @@ class Oa:
     def __init__(self) -> None:
         self.forms: dict[str, Form] = {}
         self.asked: list[tuple[str, tuple[str, ...]]] = []
+        self.approvers: list[list[str]] = []
         self.fails_with: int | None = None
         self.feed_tells_decisions = True
         self.feed_still_tells: set[str] = set()
@@ -160,6 +161,7 @@ class Oa:
     async def _create(self, request: Request) -> Response:
         body = await request.json()
         self.asked.append(("create", (body["mark"],)))
+        self.approvers.append(body["approvers"])
         known = [form.id for form in self.forms.values() if form.mark == body["mark"]]
         one = known[0] if known else f"F-{len(self.forms) + 1}"
         if not known:
@@ -241,6 +243,7 @@ def _documents(document_type: str, page_size: int, *, feed: bool) -> DocumentPro
     def create(site: Site, item: WriteItem) -> Exchange[Written]:
         assert item.document is not None
         body = {"mark": item.mark, "amount": str(item.document.payable_amount)}
+        body["approvers"] = list(item.arguments.get("approvers") or ())  # type: ignore[assignment]
         answer = yield from call(site, site.request("POST", "forms", json=body), writes=True)
         return Written(ref=ref(answer["id"], site.known_instance, document_type))
 

@@ -198,6 +198,29 @@ def forms(world: World) -> list[str]:
     return [form.id for form in world.oa.forms.values() if form.mark]
 
 
+def test_who_is_asked_is_said_by_the_task(world: World, runner: Runner) -> None:
+    world.oa.enter("PR-1", approval="none", lifecycle="active")
+    read, asked, _ = requesting("PR-1", arguments={"approvers": ["boss", "{{ dag.dag_id }}"]})
+    runner.run(read)
+    runner.run(asked)
+    assert world.oa.approvers == [["boss", "flow"]]
+    with dag():
+        again = CreateDocumentOperator(
+            task_id="again",
+            docflow_conn_id="oa",
+            document_type=FORM,
+            source="PR-1",
+            source_conn_id="oa",
+            source_document_type=TYPE,
+            mapping={"id": "'X-1'", "seller_supplier_party": "none"},
+            arguments={"approvers": ["cfo"]},
+            requires_approval=False,
+            on_change="supersede",
+        )
+    runner.run(again)
+    assert world.oa.approvers == [["boss", "flow"], ["cfo"]]
+
+
 def test_an_approval_is_requested_once_and_covers_the_document(world: World, runner: Runner) -> None:
     world.oa.enter("PR-1", approval="none", lifecycle="active")
     read, asked, orders = requesting("PR-1")

@@ -16,8 +16,10 @@ from airflow_provider_docflow.sandbox.feishu.errors import ApiError
 from airflow_provider_docflow.sandbox.feishu.flow import Flow
 from airflow_provider_docflow.sandbox.feishu.identity import Identity
 from airflow_provider_docflow.sandbox.feishu.instances import Instances
-from airflow_provider_docflow.sandbox.feishu.shapes import shown
+from airflow_provider_docflow.sandbox.feishu.shapes import nameless, shown
 from airflow_provider_docflow.sandbox.store import Store
+
+SEE_USER_IDS = "contact:user.employee_id:readonly"
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,9 @@ class ApprovalApi:
     def get(self, call: Call) -> dict[str, Any]:
         """Page "Get a single approval instance"."""
         bare = bool(self._store.setting("feishu_bare_rows", False))
-        return shown(self._instances.get(call.query["code"], call.as_of), bare_rows=bare)
+        found = shown(self._instances.get(call.query["code"], call.as_of), bare_rows=bare)
+        scopes = call.app["scopes"]
+        return found if scopes is None or SEE_USER_IDS in scopes else nameless(found)
 
     def listing(self, call: Call) -> dict[str, Any]:
         """Page "Batch get approval instance ids"."""

@@ -102,6 +102,8 @@ class Events:
         hits = {rule.fault for rule in self._faults.meet("EVENT", row["kind"], row["body"])}
         if "drop_event" in hits:
             return self._mark(row["id"], "dropped")
+        if "reorder_event" in hits:
+            return self._mark(row["id"], "held")
         address = self.address
         if address is None:
             return self._mark(row["id"], "failed")
@@ -110,7 +112,9 @@ class Events:
         if "duplicate_event" in hits:
             await self._post(address, body, signed=True)
         if status == 200:
-            return self._mark(row["id"], "delivered")
+            self._mark(row["id"], "delivered")
+            self._store.execute("UPDATE feishu_event SET state = 'pending' WHERE state = 'held'")
+            return True
         if row["tries"] >= len(REPEATED_AFTER):
             return self._mark(row["id"], "failed")
         self._store.execute("UPDATE feishu_event SET tries = tries + 1 WHERE id = ?", (row["id"],))

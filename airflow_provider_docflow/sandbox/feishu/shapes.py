@@ -85,3 +85,10 @@ def _task(task: dict[str, Any]) -> dict[str, Any]:
     times = {name: str(task[name]) for name in ("start_time", "end_time")}
     body = {name: value for name, value in task.items() if name != "node_key"}
     return {**body, **_who(task["user_id"]), **times}
+
+
+def nameless(value: Any) -> Any:
+    """Return what an application sees that may not know the user ids of people."""
+    if isinstance(value, dict):
+        return {name: "" if name == "user_id" else nameless(inner) for name, inner in value.items()}
+    return [nameless(inner) for inner in value] if isinstance(value, list) else value

@@ -19,6 +19,9 @@ from airflow_provider_docflow.core import fields
 from airflow_provider_docflow.document.money import exact_decimal
 
 MOST_DECIMALS = 15
+LARGEST_WHOLE = 2**53
+"""Feishu keeps numbers as floats."""
+
 NUMBERS = ("number", "amount", "formula")
 CHOICES = ("radio", "radioV2")
 FILES = ("attachment", "attachmentV2", "image", "imageV2")
@@ -93,6 +96,8 @@ def _number(widget: Mapping[str, Any], value: Any, setting: Setting) -> Written:
     number = value if isinstance(value, Decimal) else fields.exact(value)
     if not isinstance(value, Decimal) and plain(number) != str(value):
         raise ValueError(f"{value!r} would be read as {number}")
+    if abs(number) > LARGEST_WHOLE:
+        raise ValueError(f"{number} has more digits than Feishu keeps of a number")
     more = {"currency": setting.currency} if widget.get("type") == "amount" and setting.currency else {}
     return {"value": fields.NUMBER.write(number), **more}, {"value": number, **more}
 

@@ -22,7 +22,14 @@ from airflow_provider_docflow.systems.feishu import describing, filling
 from airflow_provider_docflow.systems.feishu.describing import Definition
 from airflow_provider_docflow.systems.feishu.errors import SAME_UUID
 from airflow_provider_docflow.systems.feishu.forms import Form, form_of
-from airflow_provider_docflow.systems.feishu.reading import INSTANCES, fetch, reading_of, setting_of
+from airflow_provider_docflow.systems.feishu.reading import (
+    INSTANCES,
+    belongs,
+    fetch,
+    get,
+    reading_of,
+    setting_of,
+)
 from airflow_provider_docflow.systems.feishu.wire import about, api, id_type
 
 MARK_LENGTH = 32
@@ -83,13 +90,13 @@ def _start(
 def _existing(
     site: Site, form: Form, item: WriteItem, document: Document, error: exc.Duplicate
 ) -> Exchange[Written]:
-    """Return the instance that an earlier send has left; that it stands there is certain, whatever a read
-    says.
+    """Return the instance that an earlier send has left. That it is there is certain, whatever a read says.
 
     :raises UnknownOutcome: it cannot be read at the moment.
+    :raises Duplicate: it is an instance of another definition.
     """
     try:
-        raw = yield from fetch(site, form, uuid_of(item.mark))
+        raw = yield from get(site, uuid_of(item.mark))
     except exc.DocflowError as reason:
         raise exc.UnknownOutcome(
             f"an approval with this mark exists, and it cannot be read: {reason.message}",
@@ -98,6 +105,9 @@ def _existing(
             http_status=error.http_status,
             request_id=error.request_id,
         ) from reason
+    if not belongs(form, raw):
+        error.remedy = "Let a person decide: the forms of the connection have changed since the first send."
+        raise error
     return Written(ref=_ref(site, form, str(raw["instance_code"]), document.id), detail={"existed": True})
 
 
@@ -139,8 +149,15 @@ def _body(site: Site, form: Form, known: Definition, item: WriteItem, document: 
     _check_chosen(site, known, chosen)
     if chosen:
         body[f"node_approver_{kind}_list"] = chosen
-    if copies := _nodes(site, known, "copy_to", item.arguments.get("copy_to") or {}):
-        body[f"node_cc_{kind}_list"] = copies[:MOST_COPY_NODES]
+    copies = _nodes(site, known, "copy_to", item.arguments.get("copy_to") or {})
+    if len(copies) > MOST_COPY_NODES:
+        raise exc.Misconfigured(
+            f"Feishu takes copies for {MOST_COPY_NODES} nodes, not {len(copies)}.",
+            system=site.conn_id,
+            field="copy_to",
+        )
+    if copies:
+        body[f"node_cc_{kind}_list"] = copies
     return body
 
 

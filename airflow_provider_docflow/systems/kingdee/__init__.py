@@ -32,14 +32,14 @@ from typing import Any
 from airflow_provider_docflow.core.paging import one_by_one
 from airflow_provider_docflow.core.profile import DocumentProfile, SystemProfile, Write
 from airflow_provider_docflow.systems.kingdee import amending, creating, errors, listing, reading, wire
-from airflow_provider_docflow.systems.kingdee.actions import actions_of, delete
+from airflow_provider_docflow.systems.kingdee.actions import actions_of
 from airflow_provider_docflow.systems.kingdee.catalogue import FORMS
 from airflow_provider_docflow.systems.kingdee.files import download, upload
 from airflow_provider_docflow.systems.kingdee.forms import Form, forms_of
 from airflow_provider_docflow.systems.kingdee.numbers import find, probe_of
 from airflow_provider_docflow.systems.kingdee.settings import CONN_FIELDS, check_words, limits_of
 
-__all__ = ["PROFILE", "delete", "download", "upload"]
+__all__ = ["PROFILE", "download", "upload"]
 
 
 def _document(settings: Mapping[str, Any], form: Form) -> DocumentProfile:
@@ -87,6 +87,7 @@ PROFILE = SystemProfile(
     documents={name: _document({}, form) for name, form in FORMS.items()},
     instance=wire.instance,
     login=wire.login,
+    login_by=("acct_id", "auth", "app_id", "keep_session"),
     sign=wire.sign,
     token_refused=errors.token_refused,
     error=errors.read_error,

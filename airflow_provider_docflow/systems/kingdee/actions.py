@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
@@ -120,15 +120,6 @@ def _fate(site: Site, answer: Any, ref: DocumentRef, place: int, count: int) -> 
     )
 
 
-def delete(site: Site, refs: Sequence[DocumentRef]) -> Exchange[list[WriteResult]]:
-    """Delete documents that never left their author; reading one afterwards is ``NotFound``.
-
-    It is no action of the profile: what is deleted cannot be read back, so the writer could never be sure.
-    """
-    items = [WriteItem(mark="", ref=ref) for ref in refs]
-    return (yield from Operation("Delete").run(site, items))
-
-
 def decide(kind: int) -> Callable[[Site, WriteItem], Exchange[Written]]:
     """Return the decision on an open task (arguments ``user``, ``comment`` and, if needed, ``result_id``)."""
 
@@ -183,6 +174,10 @@ def _left(form: Form) -> Landed:
     return lambda reading, item: str(reading.raw.get(form.status_field)) != states.AUDITED
 
 
+def _is_gone(reading: Reading, item: WriteItem) -> bool:
+    return not reading.raw
+
+
 def actions_of(settings: Mapping[str, Any], form: Form) -> dict[str, Write]:
     """Return what can be done to documents of a form; what cannot be seen afterwards is left out."""
     status = form.status_field
@@ -192,6 +187,7 @@ def actions_of(settings: Mapping[str, Any], form: Form) -> dict[str, Write]:
         ),
         "audit": _many(Operation("Audit", more=_past_workflow), _status(status, states.AUDITED)),
         "unaudit": _many(Operation("UnAudit"), _left(form)),
+        "delete": replace(_many(Operation("Delete"), _is_gone), removes=True),
     }
     ends = {
         "cancel": (form.cancel_field, (states.ENDED,)),

@@ -184,7 +184,9 @@ def _said(form: Form, document: Document) -> Iterator[str]:
             # What a numbered item is called stands in the master data.
             if name == "description" and line.item_id:
                 continue
-            if getattr(line, name) and not _held(name, mapped, form):
+            # A line that names the document's own party says nothing more.
+            said = getattr(line, name)
+            if said and said != getattr(document, name, None) and not _held(name, mapped, form):
                 yield f"lines[{position}].{name}"
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import Reading, WriteItem, Written
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import Document, DocumentRef, document_from_json
-from airflow_provider_docflow.hooks.doors import AsyncDoor, Door, LocalTokens
+from airflow_provider_docflow.hooks.doors import Door, LocalTokens
 from airflow_provider_docflow.sandbox import Sandbox
 from airflow_provider_docflow.systems.feishu import PROFILE, describing
 from airflow_provider_docflow.systems.feishu.forms import form_of
@@ -72,10 +71,10 @@ def document(number: str = "PR-1", **more: Any) -> Document:
 
 
 class Desk:
-    """A connection to the stand-in, through one kind of door; and what a person in the OA does."""
+    """A connection to the stand-in; and what a person in the OA does. The contract tries the other doors."""
 
-    def __init__(self, sandbox: Sandbox, kind: str = "sync", **settings: Any) -> None:
-        self.sandbox, self.kind = sandbox, kind
+    def __init__(self, sandbox: Sandbox, **settings: Any) -> None:
+        self.sandbox = sandbox
         self.tokens = LocalTokens()
         self.known: dict[str, list[dict[str, Any]]] = {}
         self.code = self.define()
@@ -107,14 +106,8 @@ class Desk:
         )
 
     def run(self, exchange: Exchange[Any]) -> Any:
-        if self.kind == "sync":
-            with Door(self.site, tokens=self.tokens, sleep=lambda seconds: None) as door:
-                return door.run(exchange)
-        return asyncio.run(self._arun(exchange))
-
-    async def _arun(self, exchange: Exchange[Any]) -> Any:
-        async with AsyncDoor(self.site, tokens=self.tokens) as door:
-            return await door.run(exchange)
+        with Door(self.site, tokens=self.tokens, sleep=lambda seconds: None) as door:
+            return door.run(exchange)
 
     def widget(self, name: str, table: str = "") -> dict[str, Any]:
         """Return a control as the definition has it now."""

@@ -106,6 +106,23 @@ def test_a_scope_that_is_missing_says_what_to_do(desk: Desk) -> None:
     assert caught.value.code == "99991672" and "scope" in caught.value.remedy
 
 
+def test_people_without_a_name_are_nobodys_decisions(desk: Desk) -> None:
+    ref = desk.submit()
+    desk.decide(ref, "approve")
+    scopes = ["approval:instance", "approval:definition"]
+    app = {"app_id": "cli_blind", "app_secret": "blind-secret", "scopes": scopes}
+    desk.sandbox.call("POST", "feishu/apps", app)
+    for kind in ("user_id", "open_id"):
+        site = desk.connect(user_id_type=kind)
+        desk.site = replace(site, username="cli_blind", password="blind-secret")
+        if kind == "open_id":
+            assert [one.approver for one in desk.reading(ref).history] == ["ou_boss"]
+            continue
+        with pytest.raises(exc.Misconfigured, match="user_id of people") as caught:
+            desk.reading(ref)
+        assert caught.value.field == "user_id_type"
+
+
 def test_calls_that_come_too_fast_wait_as_long_as_feishu_says(desk: Desk) -> None:
     ref = desk.submit()
     desk.reading(ref)

@@ -60,6 +60,16 @@ def test_an_existing_one_that_cannot_be_read_is_unknown_and_never_sent_again(des
     assert started(desk, mark(4)) == 1
 
 
+def test_a_uuid_that_is_taken_by_another_definition_is_for_a_person(desk: Desk) -> None:
+    desk.create(mark=mark(20))
+    desk.code = desk.define()
+    desk.site = desk.connect()
+    with pytest.raises(exc.Duplicate) as caught:
+        desk.create(mark=mark(20))
+    assert "person" in caught.value.remedy and started(desk, mark(20)) == 1
+    assert desk.find(mark(20)) == [()]
+
+
 def test_everything_material_comes_back(desk: Desk) -> None:
     made = document(
         "PR-2",
@@ -112,7 +122,8 @@ def test_ids_of_controls_are_read_before_every_send(desk: Desk) -> None:
         ({"due_date": "2026-04-30"}, "due_date", "no control that holds it"),
         ({"attachments": [{"name": "a.pdf", "size": 3}]}, "attachments", "no control that holds it"),
         ({"extensions": {"sandboxtenant": {"仓库": "W1"}}}, "extensions.仓库", "no control '仓库'"),
-        ({"payable_amount": "12345678901234567.89"}, "payable_amount", "more digits than a JSON number"),
+        ({"payable_amount": "12345678901234567.89"}, "payable_amount", "more digits"),
+        ({"payable_amount": "12345678901234567"}, "payable_amount", "more digits than Feishu keeps"),
     ],
 )
 def test_a_document_that_the_form_cannot_hold_is_refused_unsent(
@@ -181,6 +192,17 @@ def test_the_requester_chooses_where_the_flow_wants_it(desk: Desk) -> None:
     assert desk.sandbox.count(STARTS, method="POST") == 0
     ref = desk.create(mark=mark(13), choices={"经理": ["ceo"]})
     assert [task["user_id"] for task in desk.reading(ref).raw["task_list"]] == ["ceo"]
+
+
+def test_copies_go_to_the_nodes_that_are_named(desk: Desk) -> None:
+    desk.code = desk.define(nodes=[{"name": f"节点{n}", "users": ["boss"]} for n in range(21)])
+    desk.site = desk.connect()
+    desk.create(mark=mark(19), copy_to={"节点0": ["cfo"], "节点1": "ceo"})
+    sent = json.loads(desk.sandbox.requests(STARTS, method="POST")[-1]["body"])
+    assert [one["value"] for one in sent["node_cc_user_id_list"]] == [["cfo"], ["ceo"]]
+    with pytest.raises(exc.Misconfigured) as caught:
+        desk.create(mark=mark(21), copy_to={f"节点{n}": ["cfo"] for n in range(21)})
+    assert caught.value.field == "copy_to"
 
 
 def test_somebody_has_to_be_named_as_requester(desk: Desk) -> None:

@@ -16,6 +16,7 @@ from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.lark_crypto import LarkCipher, lark_signature
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.core.webhooks import Delivery, Event, Opened
+from airflow_provider_docflow.sandbox.faults import FaultRule
 from airflow_provider_docflow.systems.feishu import PROFILE, subscribe
 from airflow_provider_docflow.systems.feishu.events import FRESH_SECONDS, open_delivery
 from tests.systems.feishu.conftest import ENCRYPT_KEY, TENANT, TOKEN, TYPE, Desk
@@ -261,3 +262,23 @@ def test_what_is_not_answered_comes_again_and_the_rest_waits_for_it(desk: Desk, 
     receiver.status = 200
     desk.sandbox.advance(301)
     assert [kind for kind, _ in receiver.told()] == ["approval_instance"] * 3 + ["approval_task"]
+
+
+def test_faults_reach_events_too(desk: Desk, receiver: Receiver) -> None:
+    desk.run(subscribe(desk.site, TYPE))
+    listen(desk, receiver)
+    desk.sandbox.fault(FaultRule("drop_event", method="EVENT", path="approval_instance"))
+    desk.submit()
+    desk.sandbox.settle()
+    assert [kind for kind, _ in receiver.told()] == ["approval_task"]
+    desk.sandbox.clear_faults()
+    receiver.events.clear()
+    desk.sandbox.fault(FaultRule("reorder_event", method="EVENT", path="approval_instance"))
+    desk.submit()
+    desk.sandbox.settle()
+    assert [kind for kind, _ in receiver.told()] == ["approval_task", "approval_instance"]
+    desk.sandbox.fault(FaultRule("duplicate_event", method="EVENT", path="approval_instance"))
+    receiver.events.clear()
+    desk.submit()
+    desk.sandbox.settle()
+    assert [kind for kind, _ in receiver.told()] == ["approval_instance"] * 2 + ["approval_task"]

@@ -12,7 +12,7 @@ from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.profile import WriteItem, Written
 from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.sandbox.faults import FaultRule
-from airflow_provider_docflow.systems.kingdee import delete, download, upload
+from airflow_provider_docflow.systems.kingdee import download, upload
 from tests.systems.kingdee.conftest import FORM, MODEL, ORDER, Kingdee, item
 
 
@@ -116,9 +116,11 @@ def test_sales_orders_have_operations_of_their_own_and_payables_none(kingdee: Ki
 def test_a_deleted_document_is_gone_and_a_submitted_one_is_not_deleted(kingdee: Kingdee) -> None:
     site = kingdee.site()
     draft, submitted = kingdee.enter(MODEL), kingdee.enter(MODEL, status="B")
-    entries = kingdee.run(site, delete(site, [draft, submitted]))
+    write = site.profile.write(ORDER, "delete")
+    entries = kingdee.run(site, write.run(site, _items(draft, submitted)))
     found = kingdee.run(site, site.profile.of(ORDER).read(site, [draft, submitted]))
 
+    assert write.removes and write.landed is not None and not write.landed(found[1], item(None))
     assert isinstance(entries[0], Written) and isinstance(entries[1], exc.Rejected)
     assert isinstance(found[0], exc.NotFound) and not isinstance(found[1], Exception)
     assert kingdee.bodies("Delete")[0]["data"]["Ids"] == f"{draft.internal_id},{submitted.internal_id}"

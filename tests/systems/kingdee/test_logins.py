@@ -11,6 +11,7 @@ from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.profile import Reading, Written
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.hooks.doors import Door
+from airflow_provider_docflow.hooks.tokens import login_key
 from airflow_provider_docflow.sandbox.faults import FaultRule
 from airflow_provider_docflow.sandbox.kingdee.identity import ACCOUNT, APP_ID, APP_SECRET
 from airflow_provider_docflow.systems.kingdee import PROFILE, wire
@@ -26,6 +27,11 @@ def test_every_login_leads_to_the_data_centre(kingdee: Kingdee, auth: str) -> No
     assert kingdee.run(site, PROFILE.instance(replace(site, instance=""))) == ACCOUNT
     logins = {name: kingdee.sandbox.count(f"*.{name}.*") for name in SESSIONS.values()}
     assert logins == {name: int(SESSIONS.get(auth) == name) for name in SESSIONS.values()}
+
+
+def test_logins_of_two_data_centres_are_two(kingdee: Kingdee) -> None:
+    one, other = kingdee.site(auth="password"), kingdee.site(auth="password", acct_id="5f00000000aaaa")
+    assert login_key(one) != login_key(other) != login_key(kingdee.site(auth="sign"))
 
 
 def test_requests_are_signed_where_an_application_is_given(kingdee: Kingdee) -> None:

@@ -158,6 +158,20 @@ def test_a_deleted_document_is_not_written_again(clerk: Clerk) -> None:
 
 
 @pytest.mark.parametrize("fault", ["reply_lost", "error_before"])
+def test_a_lost_deletion_is_done_once_it_is_not_found(clerk: Clerk, fault: Fault) -> None:
+    site = clerk.kingdee.site()
+    made = clerk.until_done(site, clerk.request(order()))
+    assert made.receipt is not None
+    clerk.kingdee.sandbox.fault(FaultRule(fault, path="*.Delete.*"))
+    clerk.until_done(site, clerk.act("delete", made.receipt.ref))
+    again = clerk.until_done(site, clerk.act("delete", made.receipt.ref))
+
+    assert again.status == "existing"
+    assert made.receipt.ref.number not in [one["number"] for one in clerk.kingdee.bills()]
+    assert clerk.kingdee.sandbox.count("*.Delete.*") == (1 if fault == "reply_lost" else 2)
+
+
+@pytest.mark.parametrize("fault", ["reply_lost", "error_before"])
 def test_a_lost_push_is_not_sent_a_second_time_on_a_guess(clerk: Clerk, fault: Fault) -> None:
     site = clerk.kingdee.site(forms={ORDER: {"joined_field": "FBaseJoinQty"}})
     made = clerk.until_done(site, clerk.request(order()))
