@@ -36,7 +36,8 @@ def rows_of(ledger: Ledger, site: Site) -> list[dict[str, Any]]:
 
     payer = Payer(ledger.instances.bound_to(site.conn_id) or unknown(address_of(site)))
     given = limits_of(site)
-    buckets = buckets_of((*given, *site.profile.login_limits))
+    apart = (*site.profile.login_limits, *site.profile.call_limits.values())
+    buckets = buckets_of((*given, *apart))
     rows = [
         _row(one.name, one.count, f"{one.seconds:g} s", max(0, one.size - one.free), one.free, one.wait)
         for one in ledger.budgets.limit_uses(payer, buckets)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.cli.limits import rows_of
 from airflow_provider_docflow.core.calls import CALL, call
 from airflow_provider_docflow.core.profile import Limit
 from airflow_provider_docflow.core.site import Site
@@ -75,6 +76,13 @@ def test_another_process_counts_the_same_calls(connected: Callable[[], tuple[Sys
         for system in (first, second, first):
             ask(system, "create")
     assert len(server.statuses("/item")) <= TWO_AN_HOUR.count
+
+
+def test_people_see_the_limit_and_what_is_used_of_it(connected: Callable[[], tuple[System, Stand]]) -> None:
+    system, _ = connected()
+    ask(system, "create")
+    found = {row["limit"]: row for row in rows_of(system.ledger, system.site)}
+    assert (found["creates_per_hour"]["calls"], found["creates_per_hour"]["used"]) == (2, 1)
 
 
 def test_only_kinds_that_are_limited_get_a_gate(connected: Callable[[], tuple[System, Stand]]) -> None:
