@@ -114,4 +114,4 @@ def changed_at(info: Info) -> str:
     """Return the latest moment that the form names and its status, which may change without a moment."""
     told = [moment(info.get("apply_time")), *(entry.decided_at for entry in history(info))]
     latest = max((instant for instant in told if instant), default=None)
-    return f"{latest.isoformat() if latest else ''} {info.get('sp_status', '')}".strip()
+    return f"{latest.isoformat() if latest else ''}.{info.get('sp_status', '')}"
