@@ -2,11 +2,12 @@
 
 ``https://api.yonyouup.com/...`` is served under ``/u8/...``. Control plane, under ``/_sandbox/u8``:
 
-==================================== ======================================================================
-``PUT settings`` secret, delay, ping_after, approvers, missing_code, vendor, customer, inventory ``GET
-OBJECT`` / ``GET OBJECT/CODE`` vouchers as they are kept ``PUT OBJECT/CODE`` change a voucher as a person
-there does, or enter one ``POST tokens/expire`` end every token ====================================
-======================================================================
+======================  ====================================================================================
+``PUT settings``        secret, delay, ping_after, approvers, missing_code; vendor, customer, inventory
+``GET OBJECT[/CODE]``   vouchers as they are kept
+``PUT OBJECT/CODE``     change a voucher as a person there does, or enter one
+``POST tokens/expire``  end every token
+======================  ====================================================================================
 """
 
 from __future__ import annotations

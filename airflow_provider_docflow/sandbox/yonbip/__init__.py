@@ -3,13 +3,15 @@
 ``https://apigateway.yonyoucloud.com/...`` is served under ``/yonbip/...``; the look-up leads to a gateway
 and a login below the same address. Control plane, under ``/_sandbox/yonbip``:
 
-==================================== ======================================================================
-``PUT settings`` secret, tenant, token_seconds, workflow, per_minute, repeated_code ``PUT masters/KIND``
-records by code, see :mod:`airflow_provider_docflow.sandbox.yonbip.masters` ``GET KIND`` / ``GET KIND/ID``
-orders (``purchase``, ``sale``) as they are kept ``POST KIND/ID/decide`` ``{"decision": "approve" | "reject"
-| "return"}`` as an approver ``PUT KIND/ID`` change an order as a person there does ``POST tokens/expire``
-end every token; ``POST callback`` registers an address for events ====================================
-======================================================================
+=======================  ====================================================================================
+``PUT settings``         secret, tenant, token_seconds, workflow, per_minute, repeated_code, plain_refusal
+``PUT masters/NAME``     records by code (:mod:`~airflow_provider_docflow.sandbox.yonbip.masters`)
+``GET KIND[/ID]``        orders (``purchase``, ``sale``) as they are kept
+``PUT KIND/ID``          change an order as a person there does
+``POST KIND/ID/decide``  ``{"decision": "approve" | "reject" | "return"}``, as an approver
+``POST tokens/expire``   end every token
+``POST callback``        ``{"url": …, "sha1": …}`` registers an address for events
+=======================  ====================================================================================
 """
 
 from __future__ import annotations

@@ -18,8 +18,9 @@ from airflow_provider_docflow.sandbox.yonbip.masters import Masters
 from airflow_provider_docflow.sandbox.yonbip.shapes import Order, Shape, required
 
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS yonbip_order (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, id TEXT NOT NULL
-UNIQUE); CREATE TABLE IF NOT EXISTS yonbip_key (
+CREATE TABLE IF NOT EXISTS yonbip_order (
+    seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, id TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS yonbip_key (
     api TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, reply TEXT NOT NULL,
     PRIMARY KEY (api, key));
 """

@@ -59,6 +59,7 @@ PROFILE = SystemProfile(
     documents={str(voucher.document_type): _document(voucher) for voucher in VOUCHERS},
     instance=wire.instance,
     login=wire.login,
+    login_by=("from_account",),
     sign=wire.sign,
     token_refused=wire.token_refused(()),
     error=wire.error,

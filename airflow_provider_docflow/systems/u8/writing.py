@@ -171,12 +171,16 @@ def _stands(*words: str) -> Callable[[Reading, WriteItem], bool]:
 
 
 def _decided(decision: str, *words: str) -> Callable[[Reading, WriteItem], bool]:
-    """Tell whether the one who acts has decided so in the history, or the approval as a whole stands so."""
+    """Tell whether the one who acts has decided so, and nobody undid it, or the whole approval stands so."""
 
     def landed(reading: Reading, item: WriteItem) -> bool:
         actor = str(item.arguments.get("user") or item.arguments.get("person") or "")
-        signed = any(entry.approver == actor and entry.decision == decision for entry in reading.history)
-        return (bool(actor) and signed) or str(reading.state.approval) in words
+        for entry in reversed(reading.history):
+            if actor and entry.approver == actor and entry.decision != "commented":
+                return entry.decision == decision or str(reading.state.approval) in words
+            if entry.decision in ("rejected", "returned", "revoked"):
+                break
+        return str(reading.state.approval) in words
 
     return landed
 

@@ -83,6 +83,7 @@ PROFILE = SystemProfile(
     },
     instance=wire.instance,
     login=wire.login,
+    login_by=("tenant_id",),
     sign=wire.sign,
     token_refused=errors.token_refused,
     error=errors.error,

@@ -24,6 +24,9 @@ from airflow_provider_docflow.core.yonyou_crypto import decrypt, delivery_signat
 from airflow_provider_docflow.systems.yonbip.kinds import text_in
 
 ANSWER_SECONDS = 5.0
+FRESH_SECONDS = 12 * 3600.0
+"""What failed comes again for a day, and no page says that it is signed anew."""
+
 CHECK = "CHECK_URL"
 _PURCHASE, _SALE = "st_purchaseorder_", "SALE_"
 _HOLDERS = ("content", "data", "archive", "BILL_INFO", "userObject", "billInfo")
@@ -148,5 +151,6 @@ WEBHOOK = WebhookProfile(
     open=open_delivery,
     needs=("tenant_id",),
     answer_seconds=ANSWER_SECONDS,
+    fresh_seconds=FRESH_SECONDS,
     docs_url="https://open.yonyoucloud.com/#/doc-center/docDes/doc",
 )
