@@ -109,9 +109,10 @@ def _json(content: bytes) -> dict[str, Any]:
     return body
 
 
-def _app(served: _Served, api: ApprovalApi, identity: Identity, messages: Messages) -> Starlette:
+def _table(api: ApprovalApi, messages: Messages) -> list[tuple[str, str, Handler, str]]:
+    """Return method, path, handler and scope of every call that wants a token."""
     at = "/open-apis/approval/v4"
-    table: list[tuple[str, str, Handler, str]] = [
+    return [
         ("GET", "/open-apis/tenant/v2/tenant/query", api.tenant, TENANT),
         ("GET", f"{at}/approvals/{{code}}", api.definition, DEFINE),
         ("POST", f"{at}/approvals/{{code}}/subscribe", api.subscribe, DEFINE),
@@ -131,6 +132,8 @@ def _app(served: _Served, api: ApprovalApi, identity: Identity, messages: Messag
         ("POST", "/open-apis/im/v1/messages", messages.send, SEND),
     ]
 
+
+def _app(served: _Served, api: ApprovalApi, identity: Identity, messages: Messages) -> Starlette:
     def login(request: Request, body: dict[str, Any]) -> dict[str, Any]:
         return {"code": 0, "msg": "ok", **identity.tenant_token(body)}
 
@@ -141,7 +144,7 @@ def _app(served: _Served, api: ApprovalApi, identity: Identity, messages: Messag
         raise ApiError(404)
 
     by_path: dict[str, dict[str, Any]] = {}
-    for method, path, handler, scope in table:
+    for method, path, handler, scope in _table(api, messages):
         by_path.setdefault(path, {})[method] = served.api(handler, scope)
     token = "/open-apis/auth/v3/tenant_access_token/internal"
     routes = [

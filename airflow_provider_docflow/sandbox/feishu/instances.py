@@ -91,26 +91,8 @@ class Instances:
         moment = int(more.pop("created", None) or self._clock.now())
         with self._store.write():
             seq = (self._store.value("SELECT max(seq) FROM feishu_instance") or 0) + 1
-            instance = {
-                "code": str(uuid.uuid4()).upper(),
-                "uuid": key or "",
-                "approval_code": definition["code"],
-                "approval_name": definition["name"],
-                "serial_number": f"{datetime.fromtimestamp(moment / 1000, UTC):%Y%m%d}{seq:04d}",
-                "user_id": user,
-                "department_id": "od-sandbox",
-                "status": "PENDING",
-                "start_time": moment,
-                "end_time": 0,
-                "form": form,
-                "nodes": nodes,
-                "node": 0,
-                "tasks": [],
-                "timeline": [],
-                "comments": [],
-                "reverted": False,
-                **more,
-            }
+            instance = {**_blank(definition, user, moment, seq), "uuid": key or "", "form": form}
+            instance |= {"nodes": nodes, **more}
             self._store.execute(
                 "INSERT INTO feishu_instance VALUES (?, ?, ?, ?, ?, ?)",
                 (
@@ -229,6 +211,25 @@ class Instances:
             (approval, start, end, 1 << 62 if as_of is None else as_of),
         )
         return [row["code"] for row in rows]
+
+
+def _blank(definition: dict[str, Any], user: str, moment: int, seq: int) -> Instance:
+    return {
+        "code": str(uuid.uuid4()).upper(),
+        "approval_code": definition["code"],
+        "approval_name": definition["name"],
+        "serial_number": f"{datetime.fromtimestamp(moment / 1000, UTC):%Y%m%d}{seq:04d}",
+        "user_id": user,
+        "department_id": "od-sandbox",
+        "status": "PENDING",
+        "start_time": moment,
+        "end_time": 0,
+        "node": 0,
+        "tasks": [],
+        "timeline": [],
+        "comments": [],
+        "reverted": False,
+    }
 
 
 def _window(start: Any, end: Any, longest: int) -> tuple[int, int]:
