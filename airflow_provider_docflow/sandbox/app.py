@@ -14,6 +14,7 @@ Control plane, under ``/_sandbox``:
 ``u8/...``            see :mod:`airflow_provider_docflow.sandbox.u8`
 ``erp/...``           the plain ERP: ``PUT settings``, ``GET TYPE``, ``PUT TYPE/ID``
 ``cosmic/...``        Kingdee Cosmic: ``PUT settings``, ``POST expire``, ``GET | PUT APP/ENTITY[/ID]``
+``kingdee/...``       see :mod:`airflow_provider_docflow.sandbox.kingdee.control`
 ``weaver/...``        ``GET key``, ``PUT forms/ID``, ``POST expire``; so ``seeyon/...`` and ``nccloud/...``
 ====================  ============================================================================
 """
