@@ -39,7 +39,14 @@ from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.core.states import Words
 from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.systems.rest.rsa import encrypted
-from airflow_provider_docflow.systems.rest.templated import TOLD, Form, Product, documents, meanings
+from airflow_provider_docflow.systems.rest.templated import (
+    TOLD,
+    Form,
+    Product,
+    documents,
+    instance,
+    meanings,
+)
 
 
 def salt_of(public_key: str) -> str:
@@ -194,6 +201,7 @@ PROFILE = replace(
         docs_url="https://nccdev.yonyou.com/openapi/",
         checked_on=date(2026, 11, 22),
         documents={},
+        instance=instance,
         login=Scheme(
             login=_login,
             sign=_sign,

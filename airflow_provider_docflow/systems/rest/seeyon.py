@@ -37,7 +37,14 @@ from airflow_provider_docflow.core.rest.logins import with_headers
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.core.states import Words
 from airflow_provider_docflow.document import DocumentRef
-from airflow_provider_docflow.systems.rest.templated import TOLD, Form, Product, documents, meanings
+from airflow_provider_docflow.systems.rest.templated import (
+    TOLD,
+    Form,
+    Product,
+    documents,
+    instance,
+    meanings,
+)
 
 DEFAULTS: Mapping[str, Any] = {
     "read": {"method": "GET", "path": "/seeyon/rest/flow/data/{id}"},
@@ -140,6 +147,7 @@ PROFILE = replace(
         docs_url="http://open.seeyon.com/book/ctp/restjie-kou/biao-dan-liu-cheng-ji-cheng.html",
         checked_on=date(2026, 11, 22),
         documents={},
+        instance=instance,
         login=Scheme(
             login=_login,
             sign=_sign,

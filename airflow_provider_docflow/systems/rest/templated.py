@@ -1,19 +1,7 @@
 """
 Documents of systems that nobody has confirmed a whole API of: a form is read, its state is read, a note is
-written onto it. Every address and body is a template of the connection's.
-
-The setting ``forms`` says per document type what a form holds and, where the product's defaults do not fit,
-how it is asked for:
-
-.. code-block:: json
-
-    {"purchase_requisition": {"fields": {"djbh": "id", "sqrq": "issue_date", "hjje": "payable_amount"},
-                              "lines": "formtable_main_266_dt1",
-                              "line_fields": {"xh": "line_id", "sl": "quantity"},
-                              "read": {"method": "GET", "path": "/api/form", "params": {"id": "{id}"}}}}
-
-``{id}``, ``{number}``, ``{text}`` and ``{mark}`` are filled in. ``number`` names the field that holds the
-form's number; the other names depend on the product.
+written onto it. Every address and body is a template of the connection's, see
+:mod:`~airflow_provider_docflow.systems.rest.templates`.
 """
 
 from __future__ import annotations
@@ -21,15 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from types import MappingProxyType
 from typing import Any
-
-import httpx2
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import Answer, fetch
-from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.exchange import Exchange, TokenWanted
 from airflow_provider_docflow.core.paging import one_by_one
 from airflow_provider_docflow.core.profile import (
     ApprovalEntry,
@@ -40,56 +24,15 @@ from airflow_provider_docflow.core.profile import (
     WriteItem,
     Written,
 )
-from airflow_provider_docflow.core.rest.declare import Call, Field, RestDocument
 from airflow_provider_docflow.core.rest.values import reading_of
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.core.states import Words
-from airflow_provider_docflow.document import DocumentRef, DocumentType
+from airflow_provider_docflow.document import DocumentRef
+from airflow_provider_docflow.systems.rest.templates import Ask, Form, entries, form_of
 
 Raw = Mapping[str, Any]
-_ASKS = ("read", "state", "write_back")
-_NAMES = ("at", "head", "lines", "id", "number", "status")
-_ENTRIES = frozenset({"fields", "line_fields", *_NAMES, *_ASKS})
-_ASK = frozenset({"method", "path", "params", "body", "form"})
 TOLD = "told"
 """Where a flattened document keeps the notes on it."""
-
-
-@dataclass(frozen=True)
-class Ask:
-    """One request as a template; ``form`` sends the body as a form's fields instead of JSON."""
-
-    method: str
-    path: str
-    params: Mapping[str, Any]
-    body: Any = None
-    form: bool = False
-
-    def request(self, site: Site, ref: DocumentRef, **more: str) -> httpx2.Request:
-        """Fill the template in."""
-        parts: dict[str, Any] = {"id": ref.internal_id, "number": ref.number, "text": "", "mark": "", **more}
-        body = _filled(self.body, parts)
-        return site.request(
-            self.method,
-            self.path,
-            params=_filled(dict(self.params), parts) or None,
-            json=None if self.form else body,
-            data=body if self.form else None,
-            **parts,
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Form:
-    """One document type of a connection.
-
-    :param names: where a reply has its parts, by ``at``, ``head``, ``lines``, ``id``, ``number``, ``status``.
-    """
-
-    document_type: str
-    kind: RestDocument
-    asks: Mapping[str, Ask]
-    names: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +55,16 @@ class Product:
     want_json: bool = True
 
 
+def instance(site: Site) -> Exchange[str]:
+    """Return the name that the connection gives the tenant, after the system has let the connection in.
+
+    :raises Misconfigured: it gives none; an address may come to lead to another tenant.
+    """
+    name = str(site.required("instance"))
+    yield TokenWanted()
+    return name
+
+
 def documents(product: Product, settings: Mapping[str, Any]) -> dict[str, DocumentProfile]:
     """Return the document types that a connection's forms name.
 
@@ -120,12 +73,12 @@ def documents(product: Product, settings: Mapping[str, Any]) -> dict[str, Docume
     given = settings.get("forms") or "{}"
     text = given if isinstance(given, str) else json.dumps(given)
     states = product.words(settings)
-    entries = _entries(text, json.dumps(dict(product.defaults)))
-    return {name: _document(product, name, entry, states) for name, entry in entries.items()}
+    named = entries(text, json.dumps(dict(product.defaults)))
+    return {name: _document(product, name, entry, states) for name, entry in named.items()}
 
 
 def _document(product: Product, name: str, entry: Raw, states: Mapping[str, Words]) -> DocumentProfile:
-    runs = _Runs(product, _form(name, entry, states))
+    runs = _Runs(product, form_of(name, entry, states))
     actions = {}
     if "write_back" in runs.form.asks:
         actions["write_back"] = Write(
@@ -210,71 +163,6 @@ def _noted(reading: Reading, item: WriteItem) -> bool:
     return any(item.mark in str(text) for text in reading.raw.get(TOLD) or ())
 
 
-def _filled(value: Any, parts: Mapping[str, str]) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _filled(one, parts) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_filled(one, parts) for one in value]
-    if isinstance(value, str):
-        for name, part in parts.items():
-            value = value.replace(f"{{{name}}}", part)
-    return value
-
-
-@lru_cache(maxsize=64)
-def _entries(text: str, defaults: str) -> Mapping[str, Raw]:
-    try:
-        given = json.loads(text)
-    except ValueError:
-        given = None
-    if not isinstance(given, Mapping) or not all(isinstance(one, Mapping) for one in given.values()):
-        raise _wrong("forms", "it is no JSON object of objects")
-    return MappingProxyType({name: {**json.loads(defaults), **entry} for name, entry in given.items()})
-
-
-def _form(name: str, entry: Raw, states: Mapping[str, Words]) -> Form:
-    if name not in set(DocumentType):
-        raise _wrong(f"forms.{name}", f"{name!r} is no document type")
-    if unknown := set(entry) - _ENTRIES:
-        raise _wrong(f"forms.{name}", f"{sorted(unknown)[0]!r} is none of {', '.join(sorted(_ENTRIES))}")
-    if "read" not in entry or not entry.get("fields"):
-        raise _wrong(f"forms.{name}", "it needs read and fields")
-    try:
-        kind = RestDocument(
-            read=Call(method="GET", path=""),
-            fields=tuple(Field(path, f"fields.{native}") for native, path in entry["fields"].items()),
-            lines_at="lines",
-            line_fields=tuple(Field(path, native) for native, path in entry.get("line_fields", {}).items()),
-            states=states,
-        )
-    except exc.Misconfigured as error:
-        raise _wrong(f"forms.{name}", error.message) from None
-    asks = {ask: _ask(name, ask, entry[ask]) for ask in _ASKS if entry.get(ask)}
-    names = {one: str(entry.get(one) or "") for one in _NAMES}
-    return Form(document_type=name, kind=kind, asks=asks, names=names)
-
-
-def _ask(name: str, ask: str, given: Any) -> Ask:
-    if not isinstance(given, Mapping) or set(given) - _ASK or not given.get("path"):
-        raise _wrong(f"forms.{name}.{ask}", f"it has a path and {', '.join(sorted(_ASK))}")
-    return Ask(
-        method=str(given.get("method") or "POST"),
-        path=str(given["path"]),
-        params=given.get("params") or {},
-        body=given.get("body"),
-        form=given.get("form") is True,
-    )
-
-
-def _wrong(field: str, why: str) -> exc.Misconfigured:
-    return exc.Misconfigured(
-        f"the forms of the connection cannot be used: {why}.",
-        system="rest",
-        field=field,
-        remedy="Write forms as the page of this product shows.",
-    )
-
-
 def meanings(settings: Mapping[str, Any], name: str, default: Mapping[str, str]) -> dict[str, str]:
     """Return what words mean: a product's default, changed by a setting of JSON.
 
@@ -290,4 +178,4 @@ def meanings(settings: Mapping[str, Any], name: str, default: Mapping[str, str])
     return {**default, **{str(word): str(meaning) for word, meaning in read.items()}}
 
 
-__all__ = ["TOLD", "Ask", "Form", "Product", "documents", "meanings", "note"]
+__all__ = ["TOLD", "Ask", "Form", "Product", "documents", "instance", "meanings", "note"]

@@ -36,7 +36,14 @@ from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.core.states import Words
 from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.systems.rest.rsa import encrypted
-from airflow_provider_docflow.systems.rest.templated import TOLD, Form, Product, documents, meanings
+from airflow_provider_docflow.systems.rest.templated import (
+    TOLD,
+    Form,
+    Product,
+    documents,
+    instance,
+    meanings,
+)
 
 _SERVICE = "/api/workflow/paService"
 DEFAULTS: Mapping[str, Any] = {
@@ -220,6 +227,7 @@ PROFILE = replace(
         docs_url="https://www.weaver.com.cn",
         checked_on=date(2026, 11, 22),
         documents={},
+        instance=instance,
         login=Scheme(login=_login, sign=_sign, token_refused=_refused, conn_fields=_FIELDS),
         error=_error,
         errors=ERRORS,

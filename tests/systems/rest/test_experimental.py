@@ -213,6 +213,23 @@ def test_what_is_not_there_is_named_form_by_form(connect: Connect, name: str) ->
 
 
 @pytest.mark.parametrize("name", SHIPPED)
+def test_the_instance_is_named_by_the_connection_and_counts_once_it_was_let_in(
+    connect: Connect, name: str
+) -> None:
+    product = connect(name)
+    site = replace(product.site, instance="")
+    with Door(site) as door:
+        assert door.run(site.profile.instance(site)) == f"{name}-tenant"
+    assert len(product.sandbox.requests(f"/{PREFIX[name]}*")) == 1
+    nameless = replace(site, settings={**site.settings, "instance": ""})
+    with Door(nameless) as door, pytest.raises(exc.Misconfigured):
+        door.run(site.profile.instance(nameless))
+    stranger = replace(site, password="wrong")
+    with Door(stranger) as door, pytest.raises(exc.Authentication):
+        door.run(site.profile.instance(stranger))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
 def test_a_token_that_has_ended_is_renewed(connect: Connect, name: str) -> None:
     product = connect(name)
     with Door(product.site) as door:
