@@ -132,8 +132,12 @@ REQUEST = Form(
     fields=(
         Field(_DAY, "FDATE"),
         Field(_SUPPLIER, "FCONTACTUNIT.FNumber", ("FCONTACTUNIT.FNumber", "FRECTUNIT.FNumber")),
-        Field(_COMPANY, "FSETTLEORGID.FNumber", ("FSETTLEORGID.FNumber", "FPAYORGID.FNumber")),
-        Field(_CURRENCY, "FCURRENCYID.FNumber"),
+        Field(
+            _COMPANY,
+            "FSETTLEORGID.FNumber",
+            ("FSETTLEORGID.FNumber", "FPAYORGID.FNumber", "FAPPLYORGID.FNumber"),
+        ),
+        Field(_CURRENCY, "FCURRENCYID.FNumber", ("FCURRENCYID.FNumber", "FSETTLECUR.FNumber")),
         _total("FAPPLYAMOUNTFOR_H"),
         Field("due_date", "FENDDATE", ()),
         Field("payee_account.account_number", "FEACHBANKACCOUNT", ()),

@@ -20,7 +20,7 @@ from airflow_provider_docflow.ledger.keys import IntentKey
 from airflow_provider_docflow.ledger.requests import WriteOutcome, WriteRequest
 from airflow_provider_docflow.ledger.writer import Writer
 from airflow_provider_docflow.sandbox.faults import Fault, FaultRule
-from tests.systems.kingdee.conftest import ORDER, Kingdee, order
+from tests.systems.kingdee.conftest import ORDER, Kingdee, line, order
 
 _SERIAL = itertools.count(1)
 A_LEASE = 300.0
@@ -112,6 +112,25 @@ def test_every_step_of_a_chain_converges_and_happens_once(clerk: Clerk, fault: F
         name: clerk.kingdee.sandbox.count(f"*.{name}.common.kdsvc") for name in ("Save", "Submit", "Audit")
     }
     assert set(sent.values()) == {2 if fault == "error_before" else 1}
+
+
+@pytest.mark.parametrize("fault", ["reply_lost", "error_after", "malformed"])
+def test_a_batch_in_doubt_is_found_document_by_document(clerk: Clerk, fault: Fault) -> None:
+    clerk.kingdee.set(disabled=["P-GONE"])
+    site = clerk.kingdee.site()
+    clerk.kingdee.sandbox.fault(FaultRule(fault, path="*.BatchSave.*"))
+    bad = order(line(1, item_id="P-GONE"))
+    requests = [clerk.request(document) for document in (order(), bad, order(), order())]
+    before = len(clerk.kingdee.bills())
+    first = clerk.write(site, *requests)
+    assert all(isinstance(one.error, exc.UnknownOutcome) for one in first)
+    for _ in range(3):
+        clerk.wait(A_LEASE)
+        outcomes = clerk.write(site, *requests)
+
+    assert [outcome.error is None for outcome in outcomes] == [True, False, True, True]
+    assert isinstance(outcomes[1].error, exc.PermanentError)
+    assert len(clerk.kingdee.bills()) - before == 3
 
 
 def test_an_audit_that_somebody_took_back_is_not_repeated(clerk: Clerk) -> None:
