@@ -15,6 +15,7 @@ from airflow_provider_docflow.sandbox.clock import Clock
 from airflow_provider_docflow.sandbox.dingtalk.errors import ApiError
 from airflow_provider_docflow.sandbox.dingtalk.flow import Flow, Instance
 from airflow_provider_docflow.sandbox.dingtalk.forms import Component, components_from, filled_in
+from airflow_provider_docflow.sandbox.dingtalk.nodes import chosen, nodes_from
 from airflow_provider_docflow.sandbox.store import Records, Store, dumps, loads
 
 SCHEMA = """
@@ -27,7 +28,6 @@ CREATE INDEX IF NOT EXISTS dingtalk_instance_code ON dingtalk_instance (code, cr
 CREATE TABLE IF NOT EXISTS dingtalk_task (id INTEGER PRIMARY KEY, instance TEXT NOT NULL);
 """
 _DAY = 86_400_000
-_ACTIONS = {"AND", "OR", "NONE"}
 _MOST_IDS = 10_000
 _STATUS_AS_OF = (
     "(SELECT json_extract(body, '$.status') FROM version v WHERE v.kind = 'dingtalk_instance'"
@@ -102,7 +102,7 @@ class Instances:
         :param created: epoch milliseconds, for instances of the past.
         """
         template = self.template(body.get("processCode"))
-        nodes = nodes_from(body.get("approvers")) or template["nodes"]
+        nodes = nodes_from(body.get("approvers")) or chosen(template["nodes"], body)
         if not nodes:
             raise ApiError("processGetFailed")
         moment = self._clock.now() if created is None else created
@@ -266,25 +266,3 @@ def _blank(body: dict[str, Any], template: dict[str, Any], moment: int, seq: int
 
 def _instance_id() -> str:
     return uuid.uuid4().hex[:22] + "0" + uuid.uuid4().hex[:13]
-
-
-def nodes_from(approvers: Any) -> list[dict[str, Any]]:
-    """Return approval nodes from ``approvers`` of a create call.
-
-    :raises ApiError: processInstanceInvalidParameter for more than 20 nodes, an empty one, or one approver
-        who is not ``NONE``.
-    """
-    if not approvers:
-        return []
-    if not isinstance(approvers, list) or len(approvers) > 20:
-        raise ApiError("processInstanceInvalidParameter")
-    nodes = []
-    for index, node in enumerate(approvers):
-        users, action = node.get("userIds"), node.get("actionType") or "NONE"
-        if not users or action not in _ACTIONS or (len(users) == 1) != (action == "NONE"):
-            raise ApiError("processInstanceInvalidParameter")
-        name = f"审批人{index + 1}"
-        nodes.append(
-            {"actionType": action, "userIds": users, "activityId": f"node-{index + 1}", "name": name}
-        )
-    return nodes

@@ -81,6 +81,11 @@ ERRORS = (
     ),
     ErrorRule(
         raises=exc.Misconfigured,
+        code=("targetSelectApproverMissing", "targetSelectApproverScopeError"),
+        remedy='The form lets its requester choose: arguments={"choices": {KEY: [user ids]}} on the task.',
+    ),
+    ErrorRule(
+        raises=exc.Misconfigured,
         code=("invalidAgentId", "40056"),
         remedy="Check agent_id of the connection.",
     ),

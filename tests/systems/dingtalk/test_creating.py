@@ -269,6 +269,36 @@ def test_a_constant_of_the_form_is_held_against_the_document(desk: Desk) -> None
 
 
 @pytest.mark.parametrize(
+    ("choices", "refusal"),
+    [
+        ({"manual_1": ["li.na"]}, ""),
+        ({"manual_1": ["li.na", "wang.wei"]}, ""),
+        ({}, "targetSelectApproverMissing"),
+        ({"manual_2": ["li.na"]}, "targetSelectApproverMissing"),
+        ({"manual_1": ["stranger"]}, "targetSelectApproverScopeError"),
+    ],
+)
+def test_the_requester_chooses_where_the_form_says_so(
+    desk: Desk, choices: dict[str, list[str]], refusal: str
+) -> None:
+    node = {"actionerKey": "manual_1", "range": ["li.na", "wang.wei"]}
+    form = desk.sandbox.template("自选审批人", COMPONENTS, approvers=[node])
+    desk.site = desk.connect(forms={TYPE: {"process_code": form, "mark_control": "docflow"}})
+    if refusal:
+        with pytest.raises(exc.Misconfigured) as caught:
+            desk.write("create", item(arguments={"choices": choices}))
+        assert (caught.value.code, "choices" in caught.value.remedy) == (refusal, True)
+        assert desk.sandbox.instances() == []
+        return
+    ref = desk.write("create", item(arguments={"choices": choices})).ref
+    (kept,) = desk.sandbox.instance(ref.internal_id)["nodes"]
+    assert kept["userIds"] == choices["manual_1"]
+    for user in choices["manual_1"]:
+        desk.act("approve", ref, f"M{user:<15}", user=user)
+    assert str(desk.reading(ref).state.approval) == "approved"
+
+
+@pytest.mark.parametrize(
     ("arguments", "field"),
     [
         ({"approvers": [{"users": []}]}, "approvers"),
