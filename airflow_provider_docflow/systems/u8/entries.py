@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import Document, Line, minor_units
 from airflow_provider_docflow.document.money import rounded
 from airflow_provider_docflow.systems.u8.values import Raw, business_date, figure, plain, taxes, text
@@ -61,15 +62,22 @@ def head(raw: Raw, code: str, date: str) -> dict[str, Any]:
 
 
 def priced_line(
-    entry: Raw, place: int, currency: str, prices: tuple[str, str], amounts: tuple[str, str, str, str]
+    site: Site,
+    entry: Raw,
+    place: int,
+    currency: str,
+    prices: tuple[str, str],
+    amounts: tuple[str, str, str, str],
 ) -> dict[str, Any]:
     """Return what every priced line has.
 
-    U8 shows a price without tax and one with it, of which one was computed and rounded: the line's is the one
-    from which its amount follows.
+    U8 shows a price without tax and one with it, and not which was given: the line's is the one that
+    ``unit_price`` names, or the other where only from that its amount follows.
     """
     money, tax, whole, percent = amounts
-    price, inclusive = _price(entry, currency, prices, (money, whole))
+    ways = [(prices[0], money, False), (prices[1], whole, True)]
+    ways = ways[::-1] if site.setting("unit_price") == "gross" else ways
+    price, inclusive = _price(entry, currency, ways)
     taxed = taxes(figure(entry, percent), figure(entry, tax))
     return {
         "line_id": str(place),
@@ -83,17 +91,15 @@ def priced_line(
     }
 
 
-def _price(
-    entry: Raw, currency: str, prices: tuple[str, str], amounts: tuple[str, str]
-) -> tuple[Decimal | None, bool]:
+def _price(entry: Raw, currency: str, ways: list[tuple[str, str, bool]]) -> tuple[Decimal | None, bool]:
     quantity = figure(entry, "quantity")
-    for inclusive, (name, amount) in enumerate(zip(prices, amounts, strict=True)):
+    for name, amount, inclusive in ways:
         price, whole = figure(entry, name), figure(entry, amount)
         if price is None or whole is None or quantity is None:
             continue
         if rounded(price * quantity, minor_units(currency)) == whole:
-            return price, bool(inclusive)
-    return figure(entry, *prices), False
+            return price, inclusive
+    return figure(entry, ways[0][0]), ways[0][2]
 
 
 def amount_line(entry: Raw, place: int, *names: str) -> dict[str, Any]:

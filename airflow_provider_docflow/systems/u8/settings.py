@@ -41,6 +41,12 @@ CONN_FIELDS: Mapping[str, Mapping[str, Any]] = {
         "JSON: ISO code → name in U8.",
         default=json.dumps(CURRENCIES, ensure_ascii=False),
     ),
+    "unit_price": _text(
+        "Unit price",
+        "Which of a voucher's two unit prices is read: net, or gross (with tax).",
+        enum=["net", "gross", None],
+        default="net",
+    ),
     "settlement_code": _text("Settlement", "Code of the means of payment (balancecode) of payments."),
     "write_number": _flag("Write number", "Vouchers get the document's own number.", False),
     "sync": _flag(

@@ -68,7 +68,7 @@ def order_content(site: Site, raw: Raw) -> dict[str, Any]:
         "lines": [
             {
                 **priced_line(
-                    entry, place, currency, ("price", "taxprice"), ("money", "tax", "sum", "taxrate")
+                    site, entry, place, currency, ("price", "taxprice"), ("money", "tax", "sum", "taxrate")
                 ),
                 "unit_code": text(entry, "unitcode"),
                 "delivery_date": business_date(entry.get("arrivedate")),
@@ -131,6 +131,7 @@ def requisition_content(site: Site, raw: Raw) -> dict[str, Any]:
         "lines": [
             {
                 **priced_line(
+                    site,
                     entry,
                     place,
                     currency,
@@ -187,7 +188,12 @@ def sale_content(site: Site, raw: Raw) -> dict[str, Any]:
         "lines": [
             {
                 **priced_line(
-                    entry, place, currency, ("unitprice", "taxunitprice"), ("money", "tax", "sum", "taxrate")
+                    site,
+                    entry,
+                    place,
+                    currency,
+                    ("unitprice", "taxunitprice"),
+                    ("money", "tax", "sum", "taxrate"),
                 ),
                 "line_id": text(entry, "rowno") or str(place),
                 "unit_code": text(entry, "unitcode"),

@@ -19,7 +19,8 @@ _ZERO = Decimal(0)
 
 def text(raw: Raw, *names: str) -> str:
     """Return the first of these texts that is there."""
-    return next((str(dig(raw, name)).strip() for name in names if dig(raw, name) not in (None, "")), "")
+    found = (dig(raw, name) for name in names if name)
+    return next((str(each).strip() for each in found if each not in (None, "")), "")
 
 
 def figure(raw: Raw, *names: str) -> Decimal | None:
