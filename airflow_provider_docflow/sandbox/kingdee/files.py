@@ -74,11 +74,12 @@ class Files:
         if row is None:
             raise Refused(10, "附件不存在")
         size = int(self._store.setting("kingdee_piece", LARGEST_PIECE))
+        # The cursor goes by the server's own pieces: it may point behind the end of the file.
         piece = row["content"][start : start + size]
         return {
             "FilePart": base64.b64encode(piece).decode(),
-            "StartIndex": start + len(piece),
-            "IsLast": start + len(piece) >= len(row["content"]),
+            "StartIndex": start + size,
+            "IsLast": start + size >= len(row["content"]),
             "FileSize": len(row["content"]),
             "FileName": row["name"],
         }

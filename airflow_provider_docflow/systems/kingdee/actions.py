@@ -105,9 +105,10 @@ def _fate(site: Site, answer: Any, ref: DocumentRef, place: int, count: int) -> 
     if status is not None:
         done = [number_of(entity.get("Id")) for entity in status.get("SuccessEntitys") or ()]
         told = [one for one in status.get("Errors") or () if int(one.get("DIndex") or 0) == place]
-        if ref.internal_id in done or (status.get("IsSuccess") and not told):
+        # Where the answer names whom it did it to, whoever is not named was passed over.
+        if ref.internal_id in done or (status.get("IsSuccess") and not told and not done):
             return Written(ref=ref)
-        if told or count == 1:
+        if told or (count == 1 and not status.get("IsSuccess")):
             return refusal(site, status, told or status.get("Errors") or (), name)
     return exc.UnknownOutcome(
         "the answer does not say what became of the document.",

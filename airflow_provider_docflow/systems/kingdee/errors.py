@@ -78,7 +78,7 @@ _WHOLE = frozenset({"1", "2", "3", "4", "5", "6", "7", "8", "13", "14", "15"})
 
 def status_of(body: Any) -> Mapping[str, Any] | None:
     """Return the ``ResponseStatus`` of an answer; None where it has none, as a query that succeeded."""
-    for path in ("Result.ResponseStatus", "0.0.Result.ResponseStatus"):
+    for path in ("Result.ResponseStatus", "0.0.Result.ResponseStatus", "ResponseStatus"):
         found = dig(body, path)
         if isinstance(found, Mapping):
             return found
@@ -106,7 +106,9 @@ def read_error(reply: httpx2.Response, body: Any) -> RemoteError | None:
 
 
 def token_refused(reply: httpx2.Response, body: Any) -> bool:
-    """Tell whether the session is lost, which Kingdee says in the body of a 200."""
+    """Tell whether the session is lost: Kingdee says it in the body of a 200, a gateway by its status."""
+    if reply.status_code == 401:
+        return True
     status = status_of(body)
     return status is not None and not status.get("IsSuccess") and str(status.get("MsgCode")) == SESSION_LOST
 

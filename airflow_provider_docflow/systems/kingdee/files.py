@@ -70,7 +70,13 @@ def upload(site: Site, ref: DocumentRef, name: str, content: bytes) -> Exchange[
         error = failed(site, body, ref.number or ref.internal_id)
         if error is not None:
             raise error
-        file_id = str(dig(body, "Result.FileId") or file_id)
+        file_id = str(dig(body, "Result.FileId") or "")
+        if not file_id:
+            raise exc.UnknownOutcome(
+                "a piece of a file was taken, and the file has no id.",
+                system=site.conn_id,
+                document=ref.number or ref.internal_id,
+            )
     return file_id
 
 
@@ -88,13 +94,18 @@ def download(site: Site, file_id: str) -> Exchange[tuple[str, bytes]]:
             raise error
         piece = _piece(site, dig(body, "Result.FilePart"), file_id)
         content += piece
-        start += len(piece)
-        if dig(body, "Result.IsLast"):
+        # The next piece begins where the server says, which is not always the sum of the pieces.
+        before, start = start, _cursor(dig(body, "Result.StartIndex"), start + len(piece))
+        if dig(body, "Result.IsLast") is True:
             _check_size(site, dig(body, "Result.FileSize"), len(content), file_id)
             return str(dig(body, "Result.FileName") or ""), bytes(content)
-        if not piece:
+        if start <= before:
             break
     raise exc.TransientError("a file does not end.", system=site.conn_id, document=file_id)
+
+
+def _cursor(told: Any, counted: int) -> int:
+    return told if isinstance(told, int) and not isinstance(told, bool) else counted
 
 
 def _piece(site: Site, encoded: Any, file_id: str) -> bytes:

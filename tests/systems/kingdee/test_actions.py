@@ -235,6 +235,46 @@ def test_a_file_whose_last_piece_was_lost_is_unknown_and_not_shown(kingdee: King
     assert isinstance(kingdee.act(site, ref, "attach", name="a.pdf", content="?"), exc.Misconfigured)
 
 
+def test_whoever_an_answer_does_not_name_was_passed_over(kingdee: Kingdee) -> None:
+    """Some answers say success and name fewer documents than were asked for."""
+    site = kingdee.site()
+    named, other = kingdee.enter(MODEL), kingdee.enter(MODEL)
+    done = [{"Id": int(named.internal_id), "Number": named.number, "DIndex": 0}]
+    status = {"IsSuccess": True, "Errors": [], "SuccessEntitys": done, "MsgCode": 0}
+    reply = {"Result": {"ResponseStatus": status}}
+    kingdee.sandbox.fault(FaultRule("error_in_200", path="*.Submit.*", reply=reply))
+    entries = kingdee.run(site, site.profile.write(ORDER, "submit").run(site, _items(named, other)))
+
+    assert isinstance(entries[0], Written)
+    assert isinstance(entries[1], exc.UnknownOutcome) and entries[1].document == other.number
+
+
+def test_a_file_without_an_id_is_not_gone_on_with(kingdee: Kingdee) -> None:
+    site = kingdee.site(attachment_chunk_bytes=1)
+    ref = kingdee.enter(MODEL)
+    good = {"Result": {"ResponseStatus": {"IsSuccess": True, "Errors": []}, "FileId": ""}}
+    kingdee.sandbox.fault(FaultRule("error_in_200", path="*.AttachmentUpload.*", reply=good))
+    with pytest.raises(exc.UnknownOutcome, match="no id"):
+        kingdee.run(site, upload(site, ref, "a.pdf", b"ab"))
+    assert kingdee.sandbox.count("*.AttachmentUpload.*") == 1
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"FilePart": "YQ==", "StartIndex": 0, "IsLast": False},
+        {"FilePart": "YQ==", "StartIndex": 9, "IsLast": True, "FileSize": 7},
+        {"FilePart": "?", "StartIndex": 9, "IsLast": True},
+    ],
+)
+def test_pieces_that_make_no_file_are_refused(kingdee: Kingdee, part: dict[str, Any]) -> None:
+    reply = {"Result": {"ResponseStatus": {"IsSuccess": True, "Errors": []}, **part}}
+    kingdee.sandbox.fault(FaultRule("error_in_200", path="*.AttachmentDownLoad.*", reply=reply, times=None))
+    site = kingdee.site()
+    with pytest.raises((exc.TransientError, exc.Rejected)):
+        kingdee.run(site, download(site, "f"))
+
+
 def test_files_of_missing_documents_and_missing_files(kingdee: Kingdee) -> None:
     site = kingdee.site()
     gone = DocumentRef(site.instance, "100", ORDER, "1")

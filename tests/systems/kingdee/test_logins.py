@@ -55,6 +55,13 @@ def test_a_lost_session_is_renewed_once_and_the_write_goes_out_once(kingdee: Kin
     assert kingdee.sandbox.count("*.Save.*") == 2
 
 
+def test_a_401_of_a_gateway_renews_the_session_as_well(kingdee: Kingdee) -> None:
+    site = kingdee.site(auth="password")
+    kingdee.sandbox.fault(FaultRule("error_in_200", path="*.ExecuteBillQuery.*", status=401))
+    assert kingdee.run(site, PROFILE.instance(site)) == ACCOUNT
+    assert kingdee.sandbox.count("*.ValidateUser.*") == 2
+
+
 def test_a_session_is_used_for_as_long_as_it_slides(kingdee: Kingdee) -> None:
     site = kingdee.site(auth="password")
     with Door(site) as door:
