@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, get_args
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, exists, literal, or_, select
 
 from airflow_provider_docflow.document import DocumentRef, DocumentType
 from airflow_provider_docflow.ledger.base import Store, ref_key
@@ -25,6 +25,7 @@ from airflow_provider_docflow.ledger.models.writes import incident, line_use
 
 UNAPPROVED = "source.unapproved"
 APPROVED = "approved"
+_GROUP = f"{UNAPPROVED}|"
 FALLEN = frozenset({"none", "pending", "rejected", "returned", "withdrawn", "revoked"})
 """Words of the approval axis under which an approval does not stand; ``unknown`` is not among them."""
 
@@ -63,7 +64,7 @@ class Revocations(Store):
         """Record what the turns mean, in the transaction in which they were seen."""
         for turn in turns:
             for ref, approval in self._subjects(tx, turn):
-                group = f"{UNAPPROVED}|{ref_key(ref)}"
+                group = f"{_GROUP}{ref_key(ref)}"
                 if turn.now == APPROVED:
                     self.ledger.incidents.close_groups(
                         [group], actor="docflow", reason="the source is approved again", tx=tx
@@ -127,8 +128,7 @@ class Revocations(Store):
     def due(
         self, instance: str, document_type: str, *, days: int, limit: int, tx: Connection | None = None
     ) -> list[DocumentRef]:
-        """Return approved documents and those whose approval is in question, those first that nobody has
-        read for longest.
+        """Return documents whose approval may turn, those first that nobody has read for longest.
 
         :param days: how long after it was first known a document is looked at.
         """
@@ -172,14 +172,21 @@ def _of_type(instance: str, document_type: str) -> Select[Any]:
 
 
 def _in_force() -> ColumnElement[bool]:
-    """Return the condition of a document that is approved, or was approved there and is in question now."""
+    """Return the condition of a document whose approval may turn.
+
+    It is approved, it was approved there and is in question now, or others are held for it.
+    """
     own = (decision.c.approval_system == document.c.instance) & (
         decision.c.approval_instance_id == document.c.internal_id
     )
     approved = exists().where(
         decision.c.ref_key == document.c.ref_key, decision.c.final, decision.c.decision == APPROVED, own
     )
-    return or_(document.c.approval == APPROVED, document.c.approval.in_(_IN_QUESTION) & approved)
+    holds = exists().where(
+        incident.c.status == "open", incident.c.group_key == literal(_GROUP) + document.c.ref_key
+    )
+    in_question = document.c.approval.in_(_IN_QUESTION) & approved
+    return or_(document.c.approval == APPROVED, in_question, document.c.approval.in_(sorted(FALLEN)) & holds)
 
 
 def _ref(row: RowMapping) -> DocumentRef:

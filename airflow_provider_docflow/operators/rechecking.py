@@ -22,9 +22,10 @@ class RecheckApprovalsOperator(DocflowOperator):
     """Looks whether approvals still stand, and hands on the documents whose approval does not.
 
     It is meant for a DAG of its own that runs now and then: one task for all documents of a type. First come
-    the documents that events have named since the last run, then the approved ones, and those whose approval
-    is in question, that nobody has read for longest. What an approval that was taken back means for linked
-    documents is carried to them in the ledger when it is seen: each has an incident ``source.unapproved``.
+    the documents that events have named since the last run, then the approved ones, those whose approval is
+    in question and those for which others are held, the longest unread first. What an approval that was
+    taken back means for linked documents is carried to them in the ledger when it is seen: each has an
+    incident ``source.unapproved``.
 
     :param docflow_conn_id: the system that is read.
     :param document_type: type of the documents.

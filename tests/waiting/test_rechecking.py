@@ -65,11 +65,26 @@ def test_a_revocation_is_found_though_nobody_waits(oa: Oa, ledger: Ledger, runne
     assert found.state == "success", found.everything()
     assert handed_on(ledger, found) == ["PR-2"]
     assert held(ledger) == ["PO-PR-2"]
-    # What is revoked for good is not asked for again.
+    # Once nobody is held for it, what is revoked is not asked for again.
+    (one,) = ledger.incidents.search(code=UNAPPROVED)
+    ledger.incidents.close(one.id, actor="anna", reason="the order was cancelled")
     oa.forget()
     assert recheck(runner).state == "skipped"
     assert oa.reads_of("PR-2") == 0
     assert oa.reads_of("PR-1") == 1
+
+
+def test_an_un_audit_is_followed_until_the_document_is_audited_again(
+    oa: Oa, ledger: Ledger, runner: Runner
+) -> None:
+    approved(oa, ledger, "PR-1")
+    for word in ("revoked", "pending"):
+        oa.change("PR-1", approval=word)
+        assert handed_on(ledger, recheck(runner)) == ["PR-1"]
+        assert held(ledger) == ["PO-PR-1"]
+    oa.change("PR-1", approval="approved")
+    assert recheck(runner).state == "skipped"
+    assert held(ledger) == []
 
 
 def test_what_is_in_question_is_looked_at_until_it_is_settled(oa: Oa, ledger: Ledger, runner: Runner) -> None:
@@ -94,18 +109,18 @@ def test_a_document_that_nobody_has_decided_on_is_none_of_its_business(
 
 
 def test_events_come_first_and_each_once(oa: Oa, ledger: Ledger, runner: Runner) -> None:
-    numbers = [f"PR-{n}" for n in range(5)]
+    numbers = [f"PR-{n}" for n in range(6)]
     approved(oa, ledger, *numbers)
-    recheck(runner, limit=1)
+    recheck(runner, limit=3)
     oa.decide("PR-4", "revoked")
     oa.forget()
     event(ledger, "PR-4", 1)
     event(ledger, "PR-4", 2)
     event(ledger, "PR-3", 3, "payment_request")
-    found = recheck(runner, limit=1)
+    found = recheck(runner, limit=3)
     assert handed_on(ledger, found) == ["PR-4"]
     oa.forget()
-    recheck(runner, limit=1)
+    recheck(runner, limit=3)
     assert oa.reads_of("PR-4") == 0
 
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from airflow_provider_docflow.sandbox.faults import FaultRule
 from airflow_provider_docflow.systems.dingtalk import PROFILE
 from airflow_provider_docflow.systems.dingtalk.people import send_ding, send_oto, union_id
 from airflow_provider_docflow.systems.dingtalk.todo import create_todo, find_todo, finish_todo, update_todo
+from tests.rigs.own_ledgers import own_ledgers
 from tests.systems.dingtalk.conftest import ROBOT_SECRET, ROBOT_TOKEN, Desk
 
 pytestmark = pytest.mark.parametrize("desk", ["sync"], indirect=True)
@@ -176,3 +179,20 @@ def test_quota_and_rate_of_the_vendor_hold_or_wait(desk: Desk) -> None:
     with pytest.raises(exc.QuotaExhausted) as caught:
         desk.run(send_oto(desk.site, ["a"], "4"))
     assert (caught.value.landed, bool(caught.value.remedy)) == ("no", True)
+
+
+def test_the_example_in_the_documentation_runs(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    page = (Path(__file__).parents[3] / "docs/systems/dingtalk.md").read_text(encoding="utf-8")
+    lines = page[page.index("      from airflow_provider_docflow.hooks.docflow") :].split("\n- **Events**")[0]
+    oa = {"conn_type": "docflow_dingtalk", "login": "dingsandbox", "password": "sandbox-secret"}
+    monkeypatch.setenv("AIRFLOW_CONN_OA", json.dumps({**oa, "extra": dict(desk.site.settings)}))
+    where = {"conn_type": "sqlite", "host": str(tmp_path / "ledger.sqlite")}
+    monkeypatch.setenv("AIRFLOW_CONN_DOCFLOW_LEDGER", json.dumps(where))
+    names: dict[str, Any] = {}
+    with own_ledgers():
+        exec(textwrap.dedent(lines), names)
+        names["oa"].close()
+    (todo,) = todos(desk)
+    assert (todo["user"], todo["sourceId"], todo["done"]) == ("li.na", "PR-1", True)
