@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 N ?= 1000
 WORKERS ?= 2
 
-.PHONY: help venv test test-fast test-system lint bench demo demo-stop distributed build clean
+.PHONY: help venv test test-fast test-system lint bench demo demo-cn demo-stop distributed build clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -43,6 +43,9 @@ bench: venv ## figures, as ratios from one run
 
 demo: venv ## start everything and run the main job over N documents
 	$(BIN)/python scripts/demo.py --documents $(N)
+
+demo-cn: venv ## DingTalk, Kingdee, U8 and WeCom, in the sandbox, for N documents
+	$(BIN)/python -m scripts.demo_cn --documents $(if $(filter file,$(origin N)),3,$(N))
 
 demo-stop: ## end what the demo has started
 	$(BIN)/python scripts/demo.py --stop
