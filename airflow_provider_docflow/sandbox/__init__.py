@@ -12,6 +12,7 @@ One process, one port on 127.0.0.1, one SQLite file in ``home`` that is committe
 
 * ``/dingtalk`` and ``/dingtalk-oapi``: DingTalk (:mod:`.dingtalk`);
 * ``/wecom``: WeCom (:mod:`.wecom`);
+* ``/yonbip`` and ``/u8``: Yonyou YonBIP and U8 (:mod:`.yonbip`, :mod:`.u8`);
 * ``/erp``: a plain JSON ERP (:mod:`.rest`);
 * ``finance.sqlite`` in ``home``: a finance system fed through tables (:mod:`.finance`);
 * a mail sink on a port of its own (:mod:`.mail`);

@@ -73,7 +73,9 @@ CONN_FIELDS: Mapping[str, Mapping[str, Any]] = {
         default=json.dumps(HISTORY),
     ),
     "stale_login_codes": _text(
-        "Codes of a stale token", "Separated by commas; U8's pages list none (unverified).", default=""
+        "Codes of a stale token",
+        "Separated by commas, for refusals that do not speak of a token; U8's pages list none (unverified).",
+        default="",
     ),
     "not_found_codes": _text(
         "Codes of a missing voucher", "Separated by commas; U8's pages list none (unverified).", default=""

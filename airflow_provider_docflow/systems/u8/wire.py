@@ -59,10 +59,16 @@ def error(reply: httpx2.Response, body: Any) -> RemoteError | None:
 
 
 def token_refused(codes: tuple[str, ...]) -> Callable[[httpx2.Response, Any], bool]:
-    """Return the test whether another token may help."""
+    """Return the test whether another token may help: by code, or by a refusal that speaks of tokens.
+
+    No page lists the codes. What is refused was not done, so a mistaken second try costs a login and no more.
+    """
 
     def refused(reply: httpx2.Response, body: Any) -> bool:
-        return reply.status_code == 401 or (isinstance(body, dict) and str(body.get("errcode")) in codes)
+        if reply.status_code == 401 or not isinstance(body, dict):
+            return reply.status_code == 401
+        code = str(body.get("errcode", "0"))
+        return code in codes or (code != "0" and "token" in str(body.get("errmsg")).lower())
 
     return refused
 

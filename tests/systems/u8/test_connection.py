@@ -47,12 +47,27 @@ def test_one_login_serves_many_requests_and_a_stale_one_is_renewed(desk: Desk) -
     assert desk.sandbox.count(TOKEN) == 2
 
 
-def test_which_code_means_a_stale_token_is_the_connections_to_say(desk: Desk) -> None:
-    body = {"errcode": "20002", "errmsg": "token 已失效"}
-    assert not token_refused(())(httpx2.Response(200), body)
-    assert token_refused(("20002",))(httpx2.Response(200), body)
-    assert token_refused(())(httpx2.Response(401), None)
-    assert not PROFILE.configured({}).token_refused(httpx2.Response(200), body)  # type: ignore[misc]
+@pytest.mark.parametrize(
+    ("status", "body", "stale"),
+    [
+        (200, {"errcode": "20002", "errmsg": "令牌已失效"}, True),
+        (200, {"errcode": "30001", "errmsg": "Token 已失效"}, True),
+        (200, {"errcode": "30001", "errmsg": "单据不存在"}, False),
+        (200, {"errcode": "0", "errmsg": "token"}, False),
+        (200, {"url": "https://api.yonyouup.com/result?requestid=t"}, False),
+        (401, None, True),
+        (200, "token", False),
+    ],
+)
+def test_what_another_token_may_help(status: int, body: Any, *, stale: bool) -> None:
+    assert token_refused(("20002",))(httpx2.Response(status), body) is stale
+
+
+def test_a_stale_token_is_known_by_its_word_where_nobody_named_its_code(desk: Desk) -> None:
+    desk.site = desk.connect(stale_login_codes="")
+    ref = desk.create()
+    desk.sandbox.call("POST", "u8/tokens/expire", {})
+    assert desk.read(ref).ref == ref
 
 
 def test_the_instance_is_the_account_set_and_is_confirmed(desk: Desk) -> None:
