@@ -17,6 +17,7 @@ from airflow_provider_docflow.ledger import Ledger
 from airflow_provider_docflow.ledger.decisions import NewDecision
 from airflow_provider_docflow.ledger.keys import LineUse
 from airflow_provider_docflow.ledger.revocations import UNAPPROVED
+from tests.ledger.samples import Clock
 
 NOW = datetime(2026, 3, 31, 8, tzinfo=UTC)
 OA, ERP = "oa:corp-1", "erp:db-1"
@@ -162,3 +163,27 @@ def test_a_linked_document_writes_nothing_until_a_person_lets_it(ledger: Ledger)
     assert (caught.value.code, caught.value.incident) == (UNAPPROVED, mine.id)
     ledger.incidents.close(mine.id, actor="anna", reason="paid in advance by contract")
     Coverage(ledger).require(approved)
+
+
+def test_whose_approval_may_turn_is_looked_at_the_longest_unread_first(ledger: Ledger, clock: Clock) -> None:
+    def due(limit: int = 10) -> list[str]:
+        return [one.number for one in ledger.revocations.due(ERP, "purchase_order", days=30, limit=limit)]
+
+    chain(ledger)
+    clock.forward(60)
+    second, third = reading("PO-2", "purchase_order", ERP, "approved"), reading("PO-3", *ORDER[1:], "pending")
+    keep(ledger, second, third)
+    decide(ledger, second)
+    assert due() == ["PO-1", "PO-2"]
+    assert due(limit=1) == ["PO-1"]
+    clock.forward(60)
+    keep(ledger, reading(*ORDER, "revoked", after=60), reading("PO-2", *ORDER[1:], "pending", after=60))
+    assert due() == ["PO-1", "PO-2"]
+    ids = ["id-PO-1", "id-PO-2", "id-PO-3", "id-new"]
+    found = ledger.revocations.worth_a_look(ERP, "purchase_order", ids)
+    assert {one.internal_id for one in found} == {"id-PO-1", "id-PO-2", "id-new"}
+    for one in ledger.incidents.search():
+        ledger.incidents.close(one.id, actor="anna", reason="settled")
+    assert due() == ["PO-2"]
+    clock.forward(31 * 86_400)
+    assert due() == []
