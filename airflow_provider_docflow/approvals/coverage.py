@@ -41,12 +41,14 @@ class Coverage:
     def __init__(self, ledger: Any, *, records: bool = True) -> None:
         self.ledger, self.records = ledger, records
         self._held: dict[str, int] | None = None
+        self._hashes: dict[int, tuple[Reading, str]] = {}
         self._approvals: dict[tuple[str, str], Any] = {}
         self._overrides: dict[str, Any] = {}
 
     def look_up(self, readings: Sequence[Reading]) -> None:
         """Ask the ledger about many documents at once what :meth:`require` wants to know of each."""
-        wanted = [(one.ref, material_hash(one.document)) for one in readings if one.document is not None]
+        self._hashes = {id(one): (one, material_hash(one.document)) for one in readings if one.document}
+        wanted = [(one.ref, seen) for one, seen in self._hashes.values()]
         found = self.ledger.decisions.valid_for_many(wanted)
         self._overrides = self.ledger.overrides.active([ref for ref, _ in wanted])
         self._approvals = {
@@ -67,7 +69,9 @@ class Coverage:
             raise problem or _refusal(reading.ref, "its content could not be read.", "approval.unreadable")
         word = str(reading.state.approval)
         try:
-            self._require(reading.ref, material_hash(document), document, word, depth=0)
+            known = self._hashes.get(id(reading))
+            seen = known[1] if known else material_hash(document)
+            self._require(reading.ref, seen, document, word, depth=0)
         except exc.NotApproved:
             self.refused(reading)
             raise
@@ -197,11 +201,12 @@ class Coverage:
 
     def capacity(self, document: Document) -> list[LineCapacity]:
         """Return what may be used of a document's lines as they read."""
+        whole = document.totalled()
         lines = [
             LineCapacity(line.line_id, abs(line.quantity), abs(line.line_extension_amount or Decimal(0)))
-            for line in document.totalled().lines
+            for line in whole.lines
         ]
-        total = document.totalled().payable_amount
+        total = whole.payable_amount
         if total is not None:
             lines.append(LineCapacity(WHOLE, None, abs(total)))
         return lines

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.hooks.doors import AsyncDoor
 from airflow_provider_docflow.ledger.asker import Runner
+
+TURN_SECONDS = 0.001
 
 
 class _Wire:
@@ -55,8 +59,22 @@ def abreast(open_door: Callable[[], AsyncDoor], jobs: Sequence[Callable[[Runner]
     :param open_door: makes the door that all jobs share.
     :raises BaseException: what ended the first job that failed; the others have ended too.
     """
-    with ThreadPoolExecutor(len(jobs), thread_name_prefix="docflow-lane") as threads:
+    with _taking_turns(), ThreadPoolExecutor(len(jobs), thread_name_prefix="docflow-lane") as threads:
         asyncio.run(_abreast(open_door, jobs, threads))
+
+
+@contextmanager
+def _taking_turns() -> Iterator[None]:
+    """Let the interpreter change between threads more often than usual.
+
+    At every system call of the loop a thread that computes may take its place, and keeps it for this long.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(min(before, TURN_SECONDS))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 async def _abreast(
