@@ -133,10 +133,12 @@ def _over(sandbox: Sandbox, site: Site, *, signed: bool) -> Stand:
             "terminate": "closed",
             "push": "active",
             "delete": "cancelled",
+            "withdraw": "draft",
         },
         before={
             "audit": ("submit",),
             "reject": ("submit",),
+            "withdraw": ("submit",),
             "terminate": ("submit", "approve"),
             "push": ("submit", "approve"),
         },

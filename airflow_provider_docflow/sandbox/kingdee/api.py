@@ -162,7 +162,9 @@ class Api:
         self._bills.put({**bill, field: word})
 
     def _decide(self, call: Call) -> Any:
-        data = {"Ids": ",".join(str(one) for one in call.data.get("Ids") or []), **_numbers(call.data)}
+        ids = call.data.get("Ids") or ""
+        joined = ids if isinstance(ids, str) else ",".join(str(one) for one in ids)
+        data = {"Ids": joined, **_numbers(call.data)}
         (bill,) = self._bills.named(str(call.data.get("FormId") or ""), data)
         user, kind = str(call.data.get("UserName") or ""), int(call.data.get("ApprovalType") or 0)
         self._workflow.decide(bill, user, kind, str(call.data.get("Disposition") or ""))

@@ -21,6 +21,7 @@ _FIRST_FID, _ENTRY_STEP = 100_001, 1000
 _CHINA = timedelta(hours=8)
 _OPEN = ("A", "D", "Z")
 _CENT = Decimal("0.01")
+PRICE_DECIMALS = 6
 Bill = dict[str, Any]
 
 
@@ -105,12 +106,32 @@ class Bills:
         if old is not None and old["status"] not in _OPEN:
             raise Refused(12, "单据已提交或已审核，不允许修改", "FDocumentStatus")
         bill = old or self._new(spec, model, user, kept=kept)
+        model = self._looked_up(spec, model, data)
         self._take(spec, bill, model, delete=data.get("IsDeleteEntry", True))
         if not kept:
             self._check(spec, bill)
             bill["status"] = "A" if bill["status"] == "Z" else bill["status"]
         self._add_up(spec, bill)
         return self.put(bill)
+
+    def _looked_up(self, spec: FormSpec, model: Any, data: dict[str, Any]) -> Any:
+        """Empty references that nobody knows, and round prices, unless the call wants a refusal."""
+        unknown = set(self._store.setting("kingdee_unknown", []))
+
+        def walk(value: Any, key: str) -> Any:
+            if isinstance(value, list):
+                return [walk(one, key) for one in value]
+            if isinstance(value, dict) and (number := _member(value, "FNumber")) is not None:
+                if number not in unknown:
+                    return value
+                if data.get("IsVerifyBaseDataField"):
+                    raise Refused(9, f"字段{key}的基础资料{number}不存在", key)
+                return {"FNumber": ""}
+            if isinstance(value, dict):
+                return {name: walk(one, name) for name, one in value.items()}
+            return _precise(key, value, refuse=bool(data.get("IsControlPrecision")))
+
+        return walk(model, spec.form_id)
 
     def _new(self, spec: FormSpec, model: dict[str, Any], user: str, *, kept: bool) -> Bill:
         fid = (self._store.value("SELECT max(fid) FROM kingdee_bill") or _FIRST_FID - 1) + 1
@@ -231,6 +252,14 @@ def _number(key: str, value: Any) -> str:
         return str(Decimal(str(value)))
     except ArithmeticError:
         raise Refused(11, f"字段{key}的值{value}不是数字", key) from None
+
+
+def _precise(key: str, value: Any, *, refuse: bool) -> Any:
+    if not isinstance(value, Decimal) or value == round(value, PRICE_DECIMALS):
+        return value
+    if refuse:
+        raise Refused(11, f"字段{key}的值{value}超出精度", key)
+    return round(value, PRICE_DECIMALS)
 
 
 def _day(key: str, value: str) -> str:

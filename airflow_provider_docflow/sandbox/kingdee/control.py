@@ -1,19 +1,19 @@
 """Kingdee's part of the control plane, under ``/_sandbox/kingdee``: what people there do with a mouse.
 
-==================================
-============================================================================ ``GET bills/FORM``
-all documents of a form, as they are kept ``POST bills``                      ``{"form", "model", "status":
-"A"|"B"|"C"}``: enter one as a person would ``POST decide``                     ``{"fid", "user", "type":
-1|2|3, "opinion"}``: decide an open task ``POST act``                        ``{"fid", "do":
-"submit"|"audit"|"unaudit"|"withdraw"|"delete"}`` ``PUT settings``                    ``approvers`` (form →
-users of its nodes), ``users``, ``fields`` (form →
-                                    tenant's text fields), ``disabled`` (numbers), ``numbering`` (``manual``
-                                    or ``automatic``), ``unaudit_to``, ``edited`` (ids that somebody edits),
-                                    ``silent`` (methods that answer and do nothing), ``operation_method``,
-                                    ``calls_per_minute``, ``query_limit``, ``piece``
-``POST sessions/expire``            end every session ``GET seen``                        sessions that are
-held, and by which HTTP versions requests came ==================================
-============================================================================
+==========================  =====================================================================
+``GET bills/FORM``          all documents of a form, as they are kept
+``POST bills``              ``{"form", "model", "status": "A"|"B"|"C"}``: enter one as a person would
+``POST decide``             ``{"fid", "user", "type": 1|2|3, "opinion"}``: decide an open task
+``POST act``                ``{"fid", "do": "submit"|"audit"|"unaudit"|"withdraw"|"delete"}``
+``PUT settings``            how the tenant is set up, see below
+``POST sessions/expire``    end every session
+``GET seen``                how many sessions are held, and by which HTTP versions requests came
+==========================  =====================================================================
+
+Settings: ``approvers`` (form → users of its nodes), ``users`` (user → password), ``fields`` (form → the
+tenant's text fields), ``disabled`` and ``unknown`` (numbers of master data), ``numbering`` (``manual`` or
+``automatic``), ``unaudit_to``, ``edited`` (ids that somebody edits), ``silent`` (methods that answer and do
+nothing), ``operation_method``, ``calls_per_minute``, ``query_limit``, ``piece`` (bytes of a file's piece).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from airflow_provider_docflow.sandbox.parts import Parts
 from airflow_provider_docflow.sandbox.replies import body_of, reply
 
 _SETTINGS = (
-    *("approvers", "users", "fields", "disabled", "numbering", "unaudit_to", "edited", "silent"),
+    *("approvers", "users", "fields", "disabled", "unknown", "numbering", "unaudit_to", "edited", "silent"),
     *("operation_method", "calls_per_minute", "query_limit", "piece"),
 )
 _CLERK = "clerk"

@@ -61,7 +61,9 @@ class Operation:
         refs = [target(site, item) for item in items]
         form = form_of(site, refs[0].document_type)
         # A comma string: a list of ids is taken for none by some versions.
-        data = {"Ids": ",".join(ref.internal_id for ref in refs), "NetworkCtrl": "", **self.more(items[0])}
+        ids = ",".join(ref.internal_id for ref in refs)
+        # By default Kingdee goes on where it would ask a person.
+        data = {"Ids": ids, "NetworkCtrl": "", "IgnoreInterationFlag": False, **self.more(items[0])}
         body: dict[str, Any] = {"formid": form.form_id, "data": data}
         if self.number:
             body["opNumber"] = self.number
@@ -137,7 +139,7 @@ def decide(kind: int) -> Callable[[Site, WriteItem], Exchange[Written]]:
             )
         data = {
             "FormId": form_of(site, ref.document_type).form_id,
-            "Ids": [],
+            "Ids": "",
             "Numbers": [ref.number],
             "UserName": user,
             "ApprovalType": kind,
@@ -146,7 +148,7 @@ def decide(kind: int) -> Callable[[Site, WriteItem], Exchange[Written]]:
             "Disposition": f"{item.arguments.get('comment') or ''} [{item.mark}]".strip(),
         }
         if not ref.number:
-            data.update(Ids=[int(ref.internal_id)], Numbers=[])
+            data.update(Ids=ref.internal_id, Numbers=[])
         answer = yield from post(site, "WorkflowAudit", {"data": data}, writes=True)
         result = _fate(site, answer, ref, 0, 1)
         if isinstance(result, exc.DocflowError):
@@ -188,6 +190,7 @@ def actions_of(settings: Mapping[str, Any], form: Form) -> dict[str, Write]:
         ),
         "audit": _many(Operation("Audit", more=_past_workflow), _status(status, states.AUDITED)),
         "unaudit": _many(Operation("UnAudit"), _left(form)),
+        "withdraw": _many(Operation("CancelAssign"), _status(status, states.SAVED, states.AGAIN)),
         "delete": replace(_many(Operation("Delete"), _is_gone), removes=True),
     }
     ends = {

@@ -70,8 +70,19 @@ def _send(
 
 
 def options() -> dict[str, Any]:
-    """Return how strictly a model is looked at: what a person would be asked about is refused."""
-    return {"ValidateFlag": True, "NumberSearch": True, "InterationFlags": "", "IgnoreInterationFlag": False}
+    """Return how strictly a model is looked at.
+
+    By its defaults Kingdee leaves a field empty whose master data it does not know, rounds what has too many
+    decimals, and goes on where it would ask a person; here each of these is a refusal.
+    """
+    return {
+        "ValidateFlag": True,
+        "NumberSearch": True,
+        "IsVerifyBaseDataField": True,
+        "IsControlPrecision": True,
+        "InterationFlags": "",
+        "IgnoreInterationFlag": False,
+    }
 
 
 def _save(site: Site, form: Form, item: WriteItem, model: Model) -> Exchange[Written]:

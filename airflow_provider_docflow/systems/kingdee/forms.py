@@ -6,11 +6,12 @@ adds a type that has none::
 
     {"purchase_order": {"form_id": "PUR_PurchaseOrder",
                         "fields": {"extensions.project": "F_ABC_Project", "exchange_rate": null},
-                        "line_fields": {"accounting.0.cost_centre": {"query": "F_ABC_Dept.FNumber"}},
+                        "line_fields": {"accounting.0.cost_centre": "F_ABC_Dept.FNumber"},
                         "fixed": {"FBusinessType": "CG"}, "omit": ["payment_terms"]}}
 
 A field is the key under which it is queried (``FSupplierId.FNumber``), which is also where it is written;
-where the two differ it is ``{"query": ..., "write": ...}``, and what is null is not mapped any more.
+where the two differ it is ``{"query": ..., "write": ...}``, one with a ``query`` alone is only read, and
+what is null is not mapped any more.
 """
 
 from __future__ import annotations

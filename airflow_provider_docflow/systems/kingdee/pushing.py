@@ -60,7 +60,9 @@ def push(site: Site, item: WriteItem) -> Exchange[Written]:
 
 def _check(site: Site, answer: Any, name: str) -> None:
     conversion = dig(answer, "Result.ConvertResponseStatus")
-    for status in (conversion, status_of(answer)):
+    # One status, or one for every row that was converted.
+    told = conversion if isinstance(conversion, list) else [conversion]
+    for status in (*told, status_of(answer)):
         if isinstance(status, Mapping) and not status.get("IsSuccess"):
             raise refusal(site, status, status.get("Errors") or (), name)
 

@@ -74,9 +74,9 @@ def histories(
 def _rows(site: Site, form: Form, source: str, numbers: Sequence[str]) -> Exchange[list[dict[str, Any]]]:
     keys = (*_KEYS, str(site.setting("approver_field", "FReceiverId.FName")))
     wanted = sorted(set(numbers))
-    where = (
-        f"FObjectTypeId={text(form.form_id)} and {one_of('FBILLNUMBER', wanted)} and FStatus<>{text(_OPEN)}"
-    )
+    # The workflow keeps the names of forms in capitals.
+    forms = one_of("FObjectTypeId", sorted({form.form_id, form.form_id.upper()}))
+    where = f"{forms} and {one_of('FBILLNUMBER', wanted)} and FStatus<>{text(_OPEN)}"
     try:
         rows = yield from query(site, source, keys, where, order="FCompletedTime ASC")
     except exc.Authentication as error:

@@ -28,6 +28,7 @@ DEFAULTS: dict[str, Any] = {
     "users": {USER: PASSWORD},
     "fields": {},
     "disabled": [],
+    "unknown": [],
     "numbering": "manual",
     "unaudit_to": "D",
     "edited": [],

@@ -60,6 +60,16 @@ def test_an_audit_does_not_go_past_a_workflow_unless_that_is_written_out(kingdee
     assert flags == [True, False]
 
 
+def test_what_was_submitted_is_taken_back(kingdee: Kingdee) -> None:
+    site = kingdee.site()
+    ref = kingdee.enter(MODEL, status="B")
+    write = site.profile.write(ORDER, "withdraw")
+    assert write.landed is not None and not write.landed(kingdee.read(site, ref), item(None))
+    assert isinstance(kingdee.act(site, ref, "withdraw"), Written)
+    assert write.landed(kingdee.read(site, ref), item(None))
+    assert kingdee.bodies("CancelAssign")[0]["data"]["IgnoreInterationFlag"] is False
+
+
 def test_stages_never_audit_unless_told(kingdee: Kingdee) -> None:
     kind = kingdee.site().profile.of(ORDER)
     assert kind.stages == {"saved": (), "submitted": ("submit",), "approved": ("submit", "audit")}
@@ -194,6 +204,16 @@ def test_a_conversion_whose_result_was_not_saved_is_a_refusal(kingdee: Kingdee) 
     kingdee.set(disabled=["P-101"])
     outcome = kingdee.act(_pushing(kingdee), ref, "push", rule_id="PUR_PurchaseOrder-STK_InStock")
     assert isinstance(outcome, exc.Rejected) and "P-101" in outcome.message
+
+
+def test_a_conversion_may_have_a_status_for_every_row(kingdee: Kingdee) -> None:
+    ref = kingdee.enter(MODEL, status="C")
+    rows = [{"IsSuccess": True}, {"IsSuccess": False, "Errors": [{"Message": "关联数量已满", "DIndex": 1}]}]
+    status = {"IsSuccess": True, "Errors": [], "SuccessEntitys": [{"Id": 1, "Number": "X", "DIndex": 0}]}
+    reply = {"Result": {"ResponseStatus": status, "ConvertResponseStatus": rows}}
+    kingdee.sandbox.fault(FaultRule("error_in_200", path="*.Push.*", reply=reply))
+    outcome = kingdee.act(_pushing(kingdee), ref, "push", rule_id="PUR_PurchaseOrder-STK_InStock")
+    assert isinstance(outcome, exc.Rejected) and "关联数量已满" in outcome.message
 
 
 def test_a_default_rule_is_asked_for_by_the_target(kingdee: Kingdee) -> None:

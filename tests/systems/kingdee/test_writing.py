@@ -231,6 +231,26 @@ def test_tenant_fields_and_maps_of_the_connection(kingdee: Kingdee) -> None:
     assert found.lines[0].accounting == (CostObject(cost_centre="CC-7"),)
 
 
+def test_nothing_is_emptied_rounded_or_answered_for_a_person(kingdee: Kingdee) -> None:
+    """Kingdee's own defaults do all three, and so does the stand-in; we ask it not to."""
+    kingdee.set(unknown=["S002"])
+    requisition = order(
+        line(1, seller_supplier_party=Party(id="S002")),
+        document_type="purchase_requisition",
+        seller_supplier_party=None,
+    )
+    (unknown,) = kingdee.create(kingdee.site(), requisition)
+    long = order(line(1, price_amount=Decimal("0.12345678")))
+    (rounded,) = kingdee.create(kingdee.site(price_decimals=10), long)
+
+    assert isinstance(unknown, exc.Rejected) and unknown.field == "FSuggestSupplierId"
+    assert isinstance(rounded, exc.Rejected) and rounded.field == "FPrice"
+    assert kingdee.bodies("Save")[0]["data"]["IgnoreInterationFlag"] is False
+    entry = {**MODEL["FPOOrderEntry"][0], "FPrice": 0.12345678, "FUnitId": {"FNumber": "S002"}}
+    (kept,) = kingdee.bill(kingdee.enter({**MODEL, "FPOOrderEntry": [entry]}))["entries"]
+    assert (kept["FPrice"], kept["FUnitId"]) == ("0.123457", "")
+
+
 def test_units_and_currencies_have_the_tenants_numbers(kingdee: Kingdee) -> None:
     site = kingdee.site(units='{"C62": "Pcs"}')
     document = order(line(1, unit_code="C62"), line(2, unit_code="kg"))
