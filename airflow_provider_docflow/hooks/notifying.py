@@ -18,9 +18,10 @@ from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.messages import Message
 from airflow_provider_docflow.core.paging import chunks
 from airflow_provider_docflow.document import DocumentRef
-from airflow_provider_docflow.hooks.handles import Outcome, Status, failed
+from airflow_provider_docflow.hooks.handles import Outcome
 from airflow_provider_docflow.hooks.messengers import Messenger
-from airflow_provider_docflow.hooks.telling import LEASE_SECONDS, granted
+from airflow_provider_docflow.hooks.notes import Note, outcome_of, wait_out_limits
+from airflow_provider_docflow.hooks.telling import LEASE_SECONDS, at_once, granted
 from airflow_provider_docflow.hooks.wording import Wording
 from airflow_provider_docflow.ledger.keys import IntentKey, IntentRequest, Receipt, Reservation, digest_of
 
@@ -29,22 +30,10 @@ LONGEST_NODE = 80
 
 
 @dataclass
-class _Note:
-    """One document that somebody is to be told about."""
-
-    outcome: Outcome
-    ref: DocumentRef
-    node: str
-    status: Status | None = None
-    error: exc.DocflowError | None = None
-    wait: float | None = None
-
-
-@dataclass
 class _Work:
     """A note for one receiver through one channel."""
 
-    note: _Note
+    note: Note
     receiver: str
     request: IntentRequest
     reservation: Reservation | None = None
@@ -84,21 +73,21 @@ class Notifying:
             if pending:
                 self._through(channel, pending)
                 if position == len(channels):
-                    _wait_out_limits(pending)
+                    wait_out_limits(pending)
         self._raise_waits(leaders.values())
         told = [leaders[one.ref.identity, one.outcome.part, one.node] if one else None for one in notes]
-        return [_outcome(outcome, one) for outcome, one in zip(outcomes, told, strict=True)]
+        return [outcome_of(outcome, one) for outcome, one in zip(outcomes, told, strict=True)]
 
-    def note(self, outcome: Outcome, node: str) -> _Note | None:
+    def note(self, outcome: Outcome, node: str) -> Note | None:
         """Return the note about a document; None if nobody knows which document it is."""
         ref = outcome.handle.ref if outcome.handle else self._ref(outcome.source)
-        return _Note(outcome, ref, node or self.wording.code_for(outcome)) if ref else None
+        return Note(outcome, ref, node or self.wording.code_for(outcome)) if ref else None
 
     def _ref(self, number: str) -> DocumentRef | None:
         found = self.ledger.documents.find(number)
         return found[0].ref if len(found) == 1 else None
 
-    def _raise_waits(self, notes: Iterable[_Note]) -> None:
+    def _raise_waits(self, notes: Iterable[Note]) -> None:
         waits = [note.wait for note in notes if note.wait is not None]
         if waits:
             raise exc.QuotaExhausted(
@@ -107,7 +96,7 @@ class Notifying:
                 remedy="Nothing: they go out when the task comes back. digest=True needs one message.",
             )
 
-    def _through(self, channel: Callable[[], Messenger], notes: Sequence[_Note]) -> None:
+    def _through(self, channel: Callable[[], Messenger], notes: Sequence[Note]) -> None:
         try:
             messenger = channel()
         except exc.LedgerError:
@@ -117,8 +106,8 @@ class Notifying:
                 note.error = error
             return
         size = len(notes) if self.wording.digest else WAVE
-        if messenger.limit is not None:
-            size = size if self.wording.digest else max(1, min(size, messenger.limit.count // 2))
+        if (most := at_once(messenger)) and not self.wording.digest:
+            size = min(size, most)
         for wave in chunks(notes, size):
             self._wave(messenger, wave)
             waits = [note.wait for note in wave if note.wait is not None]
@@ -127,7 +116,7 @@ class Notifying:
                     note.wait = max(waits) if note.status is None and note.error is None else note.wait
                 return
 
-    def _wave(self, messenger: Messenger, notes: Sequence[_Note]) -> None:
+    def _wave(self, messenger: Messenger, notes: Sequence[Note]) -> None:
         for note in notes:
             note.error = None
         works = [self.work(messenger, note, who) for note in notes for who in messenger.receivers]
@@ -146,7 +135,7 @@ class Notifying:
             if note.error is None and note.wait is None:
                 note.status = "notified" if id(note) in sent else "existing"
 
-    def work(self, messenger: Messenger, note: _Note, receiver: str) -> _Work:
+    def work(self, messenger: Messenger, note: Note, receiver: str) -> _Work:
         """Return a note for one receiver, with the key under which it is told once."""
         ref = note.ref
         purpose = f"notify:{messenger.kind}:{note.node}"
@@ -197,6 +186,12 @@ class Notifying:
 
     def _send(self, messenger: Messenger, groups: Sequence[list[_Work]]) -> set[int]:
         """Send one message per group; return which notes went out now."""
+        sent: set[int] = set()
+        for some in chunks(groups, at_once(messenger) or max(1, len(groups))):
+            sent |= self._portion(messenger, some)
+        return sent
+
+    def _portion(self, messenger: Messenger, groups: Sequence[list[_Work]]) -> set[int]:
         works = [work for group in groups for work in group]
         try:
             messages = [self._message(group) for group in groups]
@@ -270,32 +265,3 @@ class Notifying:
 
 def _how(messenger: Messenger, work: _Work) -> dict[str, str]:
     return {"channel": messenger.kind, "receiver": work.receiver, "node": work.note.node}
-
-
-def _wait_out_limits(notes: Iterable[_Note]) -> None:
-    """No channel is left: what was only too fast goes out later."""
-    for note in notes:
-        if isinstance(note.error, exc.RateLimited):
-            note.wait = note.error.retry_after or 60.0
-
-
-def _outcome(outcome: Outcome, note: _Note | None) -> Outcome:
-    if note is None:
-        error: exc.DocflowError = exc.NotFound(
-            "nobody was told: the ledger does not know which document this is.",
-            document=outcome.source,
-            code="notice.no_document",
-            remedy="Pass the output of an operator that has read the document.",
-        )
-        return failed(outcome.source, error, part=outcome.part)
-    if note.status is None:
-        assert note.error is not None
-        note.error.document = note.error.document or outcome.source
-        return failed(outcome.source, note.error, handle=outcome.handle, part=outcome.part)
-    return Outcome(
-        status=note.status,
-        source=outcome.source,
-        handle=outcome.handle,
-        part=outcome.part,
-        url=outcome.url,
-    )

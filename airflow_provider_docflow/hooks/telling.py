@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.messages import Message
+from airflow_provider_docflow.core.paging import chunks
 from airflow_provider_docflow.hooks.messengers import Messenger
 from airflow_provider_docflow.ledger.keys import digest_of
 
@@ -51,31 +52,41 @@ def _claimed_and_sent(
     occasion: Sequence[str],
     sleep: Callable[[float], None],
 ) -> list[exc.DocflowError]:
-    sleep(granted(ledger, messenger, len(messenger.receivers)))
-    messages = []
-    for receiver in messenger.receivers:
-        key = digest_of("docflow occasion 1", *occasion, receiver)
-        claim = ledger.claims.claim(messenger.target, key, secrets.token_hex(16))
-        if claim.won:
-            messages.append(Message(receiver, said, title, key[:26].upper()))
-    answers = messenger.send(messages, time.monotonic() + LEASE_SECONDS / 2) if messages else []
-    return [answer for answer in answers if answer is not None]
+    errors: list[exc.DocflowError] = []
+    for receivers in chunks(messenger.receivers, at_once(messenger) or len(messenger.receivers)):
+        sleep(granted(ledger, messenger, len(receivers)))
+        messages = []
+        for receiver in receivers:
+            key = digest_of("docflow occasion 1", *occasion, receiver)
+            claim = ledger.claims.claim(messenger.target, key, secrets.token_hex(16))
+            if claim.won:
+                messages.append(Message(receiver, said, title, key[:26].upper()))
+        answers = messenger.send(messages, time.monotonic() + LEASE_SECONDS / 2) if messages else []
+        errors += [answer for answer in answers if answer is not None]
+    return errors
+
+
+def at_once(messenger: Messenger) -> int:
+    """Return how many messages a channel takes at once; 0 if it has no limit.
+
+    Half the limit at once and half refilled within the period is never more than the limit.
+    """
+    return max(1, messenger.limit.count // 2) if messenger.limit else 0
 
 
 def granted(ledger: Any, messenger: Messenger, count: int) -> float:
-    """Return the seconds to wait for a channel's limit.
+    """Return the seconds to wait for a channel's limit; ``count`` is no more than it takes at once.
 
     :raises RateLimited: that is too long to wait for.
     """
     limit = messenger.limit
     if limit is None:
         return 0.0
-    # Half the limit at once and half refilled within the period is never more than the limit.
     wait: float = ledger.budgets.take(
         messenger.target,
         limit.name,
         count,
-        calls=max(1, limit.count // 2),
+        calls=at_once(messenger),
         per_seconds=limit.seconds,
         max_wait=PATIENCE_SECONDS,
     )

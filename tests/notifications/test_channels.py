@@ -110,3 +110,36 @@ def test_what_no_channel_needs_is_refused(desk: Desk) -> None:
     assert isinstance(done.error, exc.Misconfigured)
     assert "person" in str(done.error)
     assert desk.sent() == []
+
+
+PEOPLE = [f"user-{n}" for n in range(7)]
+
+
+def wecom(desk: Desk, **more: Any) -> dict[str, Any]:
+    """Return what a channel to people in WeCom needs."""
+    extra = {"api_url": f"{desk.sandbox.base_url}/wecom", "agent_id": 1000002, **more}
+    found = {"conn_type": "docflow_wecom", "login": "wwsandboxcorp", "password": "sandbox-secret"}
+    desk.monkeypatch.setenv("AIRFLOW_CONN_WECOM", json.dumps({**found, "extra": extra}))
+    desk.sandbox.call("POST", "wecom/users", {"users": PEOPLE})
+    return {"channel": "wecom_notice", "docflow_conn_id": "wecom", "users": PEOPLE}
+
+
+def test_more_people_than_a_limit_takes_at_once_are_told_in_portions(desk: Desk) -> None:
+    desk.requisitions(1)
+    channel = wecom(desk, notices_per_minute=4)
+    parked = desk.notify("PR-1", channels=[channel])
+    assert parked.state == "up_for_reschedule", parked.everything()
+    told = desk.sandbox.call("GET", "wecom/messages")["messages"]
+    assert len(told) == 2
+    channel = wecom(desk, notices_per_minute=4_000)
+    assert good(desk.notify("PR-1", channels=[channel]))["status"] == "notified"
+    assert len(desk.sandbox.call("GET", "wecom/messages")["messages"]) == len(PEOPLE)
+
+
+def test_one_product_gives_way_to_another(desk: Desk) -> None:
+    desk.requisitions(1)
+    desk.robot(per_minute=0)
+    channels = ["dingtalk_robot", wecom(desk)]
+    assert good(desk.notify("PR-1", channels=channels))["status"] == "notified"
+    assert (len(desk.sandbox.call("GET", "wecom/messages")["messages"]), desk.sent()) == (len(PEOPLE), [])
+    assert good(desk.notify("PR-1", channels=channels))["status"] == "existing"
