@@ -74,6 +74,7 @@ ORDER = Form(
     form_id="PUR_PurchaseOrder",
     close_field="FCloseStatus",
     omit=_NOT_DUE,
+    joined_field="FBaseJoinQty",
     fields=(
         Field(_DAY, "FDate"),
         Field(_SUPPLIER, "FSupplierId.FNumber"),

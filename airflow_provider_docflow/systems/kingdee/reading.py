@@ -75,7 +75,11 @@ def _bill(form: Form, head: Sequence[str], rows: Sequence[Mapping[str, Any]]) ->
     top = {key: rows[0][key] for key in head}
     lines = {number_of(row[form.entry_id]): dict(row) for row in rows}
     kept = tuple(line for entry, line in lines.items() if entry not in ("", "0"))
-    return Bill(top, kept, frozenset(key for key in head if any(row[key] != top[key] for row in rows)))
+    split = frozenset(key for key in head if any(row[key] != top[key] for row in rows))
+    # An end that some entries have come to is not the document's.
+    for key in split & {form.cancel_field, form.close_field, form.terminate_field}:
+        top[key] = states.NORMAL
+    return Bill(top, kept, split)
 
 
 def by_ids(site: Site, form: Form, ids: Sequence[str]) -> Exchange[dict[str, Bill]]:

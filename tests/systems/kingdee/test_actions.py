@@ -119,8 +119,10 @@ def test_sales_orders_have_operations_of_their_own_and_payables_none(kingdee: Ki
     profile = kingdee.site().profile
     assert {"cancel", "close", "reopen"} <= set(profile.of("sales_order").actions)
     assert "close" not in profile.of("supplier_invoice").actions
-    assert "push" not in profile.of(ORDER).actions and "attach" not in profile.of(ORDER).actions
-    assert "terminate" not in profile.of(ORDER).actions
+    assert "push" in profile.of(ORDER).actions and "push" not in profile.of("sales_order").actions
+    assert not {"attach", "terminate"} & set(profile.of(ORDER).actions)
+    bare = kingdee.site(forms={ORDER: {"joined_field": ""}}).profile
+    assert "push" not in bare.of(ORDER).actions
 
 
 def test_a_deleted_document_is_gone_and_a_submitted_one_is_not_deleted(kingdee: Kingdee) -> None:

@@ -222,6 +222,19 @@ def test_a_business_date_with_a_time_of_day_is_that_day(kingdee: Kingdee) -> Non
     assert listed.ref.internal_id == ref.internal_id
 
 
+@pytest.mark.parametrize(("words", "lifecycle"), [(("B", "B"), "closed"), (("B", "A"), "draft")])
+def test_an_end_of_some_entries_is_not_the_documents(
+    kingdee: Kingdee, words: tuple[str, str], lifecycle: str
+) -> None:
+    """The tenant's orders say at their entries whether they are terminated."""
+    kingdee.set(fields={FORM: {"FMRPTerminateStatus": "text"}})
+    entries = [{**MODEL["FPOOrderEntry"][0], "FMRPTerminateStatus": word} for word in words]
+    ref = kingdee.enter({**MODEL, "FPOOrderEntry": entries})
+    key = "FPOOrderEntry_FMRPTerminateStatus"
+    reading = kingdee.read(kingdee.site(forms={ORDER: {"terminate_field": key}}), ref)
+    assert str(reading.state.lifecycle) == lifecycle and reading.document is not None
+
+
 def test_a_running_approval_shows_who_has_decided_already(kingdee: Kingdee) -> None:
     kingdee.set(approvers={FORM: ["boss", "chief"]})
     ref = kingdee.enter(MODEL, status="B")
