@@ -80,7 +80,7 @@ ERRORS = (
         remedy="Check process_code in the forms of the connection, and that the form is switched on.",
     ),
     ErrorRule(
-        raises=exc.Misconfigured,
+        raises=exc.Rejected,
         code=("targetSelectApproverMissing", "targetSelectApproverScopeError"),
         remedy='The form lets its requester choose: arguments={"choices": {KEY: [user ids]}} on the task.',
     ),

@@ -285,7 +285,7 @@ def test_the_requester_chooses_where_the_form_says_so(
     form = desk.sandbox.template("自选审批人", COMPONENTS, approvers=[node])
     desk.site = desk.connect(forms={TYPE: {"process_code": form, "mark_control": "docflow"}})
     if refusal:
-        with pytest.raises(exc.Misconfigured) as caught:
+        with pytest.raises(exc.Rejected) as caught:
             desk.write("create", item(arguments={"choices": choices}))
         assert (caught.value.code, "choices" in caught.value.remedy) == (refusal, True)
         assert desk.sandbox.instances() == []
