@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow_provider_docflow.hooks.handles import Handle
 from airflow_provider_docflow.ledger.revocations import UNAPPROVED
-from tests.flow.conftest import House, form, row
+from tests.flow.conftest import CORP, REQUISITION, House, form, row
 
 
 def held(house: House) -> list[tuple[str, str]]:
@@ -76,3 +76,14 @@ def test_whoever_is_refused_tells_the_others(house: House) -> None:
     house.pay([source])
     told = {one.document_number for one in house.ledger.incidents.search(code=UNAPPROVED)}
     assert told >= {one.ref.number or one.ref.internal_id for one in paid}
+
+
+def test_an_event_about_the_attached_form_leads_to_the_document(house: House) -> None:
+    """DingTalk's event names the form by which the approved one is revoked, which nobody here knows."""
+    source, paid = two_payments(house)
+    revoke = house.sandbox.attach(source.ref.internal_id, "REVOKE")
+    house.sandbox.decide(revoke, "agree")
+    (named,) = house.ledger.revocations.worth_a_look(CORP, REQUISITION, [revoke])
+    house.flow.read([Handle(conn_id="oa", ref=named)])
+    assert len(held(house)) == len(paid)
+    assert house.ledger.decisions.standing(source.ref) is None
