@@ -12,15 +12,18 @@ import pytest
 from cryptography.fernet import Fernet
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.approvals.coverage import entry_of
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import Document, DocumentRef, content_hash
+from airflow_provider_docflow.hooks.plans import plans_for
 from airflow_provider_docflow.hooks.system import System
 from airflow_provider_docflow.ledger import Ledger
 from airflow_provider_docflow.ledger.keys import IntentKey
 from airflow_provider_docflow.ledger.requests import WriteOutcome, WriteRequest
+from airflow_provider_docflow.ledger.revocations import UNAPPROVED
 from airflow_provider_docflow.ledger.writer import Writer
 from airflow_provider_docflow.sandbox.faults import Fault, FaultRule
-from tests.systems.kingdee.conftest import ORDER, Kingdee, line, order
+from tests.systems.kingdee.conftest import MODEL, ORDER, Kingdee, line, order
 
 _SERIAL = itertools.count(1)
 A_LEASE = 300.0
@@ -146,6 +149,25 @@ def test_an_audit_that_somebody_took_back_is_not_repeated(clerk: Clerk) -> None:
     assert again.error is not None and again.error.incident
     assert clerk.kingdee.bill(ref)["status"] == "D"
     assert clerk.kingdee.sandbox.count("*.Audit.*") == 1
+
+
+@pytest.mark.parametrize("back_to", ["D", "B"])
+def test_an_unaudit_reaches_what_was_made_of_the_order(clerk: Clerk, back_to: str) -> None:
+    kingdee, site = clerk.kingdee, clerk.kingdee.site()
+    kingdee.set(unaudit_to=back_to)
+    ref = kingdee.enter(MODEL, status="C")
+    audited = kingdee.read(site, ref)
+    assert audited.document is not None
+    clerk.ledger.documents.upsert([entry_of(audited)])
+    (plan,) = plans_for(audited, "supplier_invoice")
+    invoice = clerk.until_done(site, plan.request(site.instance))
+    assert invoice.receipt is not None
+    kingdee.press(ref, "unaudit")
+    clerk.ledger.documents.upsert([entry_of(kingdee.read(site, ref))])
+
+    (held,) = clerk.ledger.incidents.search(code=UNAPPROVED)
+    assert held.document_number == invoice.receipt.ref.number
+    assert audited.ref.number in held.reason
 
 
 def test_an_action_that_changed_nothing_is_an_incident(clerk: Clerk) -> None:
