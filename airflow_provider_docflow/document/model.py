@@ -6,6 +6,7 @@ import re
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any
+from weakref import WeakValueDictionary
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, model_validator
 
@@ -238,11 +239,21 @@ class Document(Model):
         return self
 
     def totalled(self) -> Document:
-        """Return a new document with every missing total filled in; given ones are checked, never replaced.
+        """Return the document with every missing total filled in; given ones are checked, never replaced.
+
+        What it has returned is returned as it is.
 
         :raises InvalidDocument: as :meth:`check`.
         """
-        return totals.filled(self).checked()
+        if _TOTALLED.get(id(self)) is self:
+            return self
+        whole = totals.filled(self).checked()
+        _TOTALLED[id(whole)] = whole
+        return whole
+
+
+_TOTALLED: WeakValueDictionary[int, Document] = WeakValueDictionary()
+"""Documents known to be whole, as long as they live; a changed copy is another document."""
 
 
 def document_to_json(document: Document) -> dict[str, Any]:

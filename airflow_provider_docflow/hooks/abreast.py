@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +16,7 @@ from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.hooks.doors import AsyncDoor
 from airflow_provider_docflow.ledger.asker import Runner
 
-TURN_SECONDS = 0.001
+TURN_SECONDS, OBJECTS = 0.001, 20_000
 
 
 class _Wire:
@@ -59,22 +60,26 @@ def abreast(open_door: Callable[[], AsyncDoor], jobs: Sequence[Callable[[Runner]
     :param open_door: makes the door that all jobs share.
     :raises BaseException: what ended the first job that failed; the others have ended too.
     """
-    with _taking_turns(), ThreadPoolExecutor(len(jobs), thread_name_prefix="docflow-lane") as threads:
+    with _busy(), ThreadPoolExecutor(len(jobs), thread_name_prefix="docflow-lane") as threads:
         asyncio.run(_abreast(open_door, jobs, threads))
 
 
 @contextmanager
-def _taking_turns() -> Iterator[None]:
-    """Let the interpreter change between threads more often than usual.
+def _busy() -> Iterator[None]:
+    """Fit the interpreter to one loop beside threads that compute, with thousands of documents alive.
 
-    At every system call of the loop a thread that computes may take its place, and keeps it for this long.
+    At every system call of the loop such a thread may take its place, and keeps it for a whole interval; and
+    garbage is looked for among all those documents, in vain, each time that a few hundred objects were made.
     """
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(min(before, TURN_SECONDS))
+    interval, thresholds = sys.getswitchinterval(), gc.get_threshold()
+    sys.setswitchinterval(min(interval, TURN_SECONDS))
+    if thresholds[0]:
+        gc.set_threshold(max(thresholds[0], OBJECTS), *thresholds[1:])
     try:
         yield
     finally:
-        sys.setswitchinterval(before)
+        sys.setswitchinterval(interval)
+        gc.set_threshold(*thresholds)
 
 
 async def _abreast(

@@ -258,3 +258,16 @@ def test_zero_decimals_may_be_written_with_a_point(order: Order) -> None:
 
 def test_a_document_without_a_number_is_still_named(order: Order) -> None:
     assert refused(order(id="", line={"quantity": "0"})).document == "(purchase_order without a number)"
+
+
+def test_what_is_whole_is_not_totalled_again_and_a_changed_copy_is(order: Order) -> None:
+    whole = order().totalled()
+    assert whole.totalled() is whole
+    changed = whole.model_copy(update={"payable_amount": Decimal("40.71")})
+    assert refused(changed).field == "payable_amount"
+    with pytest.raises(InvalidDocument):
+        changed.totalled()
+    open_amounts = {"line_extension_amount": None, "tax_amount": None, "quantity": Decimal(4)}
+    line = whole.lines[0].model_copy(update=open_amounts)
+    other = whole.model_copy(update={"lines": (line,), "tax_amount": None, "payable_amount": None})
+    assert other.totalled().payable_amount != whole.payable_amount
