@@ -196,6 +196,12 @@ class Flow:
 
         return Notifying(self.ledger, wording, actor=self.actor).notify(outcomes, channels, node=node)
 
+    def left_behind(self, ref: DocumentRef, error: exc.DocflowError) -> int:
+        """Open an incident about a document without which the flow goes on; return its number."""
+        from airflow_provider_docflow.ledger.troubles import came_to_nothing
+
+        return came_to_nothing(self.ledger, ref, error, self.actor)
+
     def cursor(self, name: str) -> Cursor:
         """Return a cursor."""
         found: Cursor = self.ledger.cursors.get(name)

@@ -28,6 +28,7 @@ _CATEGORIES: tuple[tuple[type[exc.DocflowError], Category], ...] = (
     (exc.Authentication, "permission"),
     (exc.NotFound, "master data"),
     (exc.QuotaExhausted, "quota"),
+    (exc.PeriodClosed, "business rule"),
     (exc.Misconfigured, "technical"),
     (exc.Unsupported, "technical"),
     (exc.Rejected, "business rule"),
@@ -38,6 +39,23 @@ _CATEGORIES: tuple[tuple[type[exc.DocflowError], Category], ...] = (
 def category_of(error: exc.DocflowError) -> Category:
     """Return which kind of person can help."""
     return next((category for kind, category in _CATEGORIES if isinstance(error, kind)), "technical")
+
+
+def came_to_nothing(ledger: Any, ref: DocumentRef, error: exc.DocflowError, actor: str) -> int:
+    """Open an incident about a document with which a task does not go on; return its number."""
+    number: int = ledger.incidents.open(
+        NewIncident(
+            category=category_of(error),
+            code=error.code or type(error).__name__,
+            reason=redact_text(str(error)),
+            ref=ref,
+            instance_id=ref.instance,
+            document_number=ref.number or ref.internal_id,
+            field=error.field,
+            actor=actor,
+        )
+    )
+    return number
 
 
 def settle(ledger: Any, outcomes: Iterable[WriteOutcome], actor: str) -> None:
@@ -178,19 +196,7 @@ class Troubles:
 
     def source_refused(self, ref: DocumentRef, error: exc.DocflowError, actor: str) -> int:
         """A source document came to nothing before anything was reserved."""
-        number: int = self.ledger.incidents.open(
-            NewIncident(
-                category=category_of(error),
-                code=error.code or type(error).__name__,
-                reason=redact_text(str(error)),
-                ref=ref,
-                instance_id=ref.instance,
-                document_number=ref.number or ref.internal_id,
-                field=error.field,
-                actor=actor,
-            )
-        )
-        return number
+        return came_to_nothing(self.ledger, ref, error, actor)
 
     def _stopped(
         self, request: WriteRequest, number: int, reason: str, code: str, field: str

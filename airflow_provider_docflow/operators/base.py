@@ -18,6 +18,7 @@ from airflow_provider_docflow.operators.lineage import collect_inputs, collect_o
 from airflow_provider_docflow.operators.parking import back_at, outage_behind
 from airflow_provider_docflow.operators.settling import (
     FailOn,
+    account_for_held,
     check_fail_on,
     failure_of,
     outage_of,
@@ -163,7 +164,7 @@ class DocflowOperator(BaseOperator):
 
         :raises DocflowError: documents failed, and ``fail_on`` makes that the task's failure; the outcomes
             are in XCom nevertheless.
-        :raises HeldError: every failure only has to wait, or a system is down or used up.
+        :raises HeldError: every failure has to wait, or a system is down or used up.
         """
         handles = [outcome.handle for outcome in outcomes if outcome.handle is not None]
         self.touch(context, flow, [handle.ref for handle in handles])
@@ -172,12 +173,11 @@ class DocflowOperator(BaseOperator):
         collect_outputs(self, outcomes)
         report(self.log, outcomes)
         outage = outage_of(outcomes) if self.tries_again or self.fail_on != "never" else None
-        error = outage or failure_of(outcomes, self.fail_on)
-        if isinstance(error, exc.HeldError):
+        if isinstance(error := outage or failure_of(outcomes, self.fail_on), exc.HeldError):
             raise error
         if error is None and self.tries_again and context["ti"].try_number <= context["ti"].max_tries:
             error = transient_of(outcomes)
-        packed = flow.pack(outcomes, single=single)
+        packed = flow.pack(outcomes if error else account_for_held(flow, outcomes), single=single)
         if error is None:
             return packed
         if self.do_xcom_push:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.hooks.handles import Outcome, error_of, summary
+
+if TYPE_CHECKING:
+    from airflow_provider_docflow.document import DocumentRef
+    from airflow_provider_docflow.hooks.flow import Flow
 
 FailOn = Literal["any", "all", "never"]
 
@@ -131,3 +136,22 @@ def _joined(
 def _short(error: exc.DocflowError) -> str:
     incident = f" (incident {error.incident})" if error.incident else ""
     return f"{error.document}: {type(error).__name__}: {error.message.rstrip('.')}{incident}"
+
+
+def account_for_held(flow: Flow, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Open an incident for each document that only has to wait while its task goes on without it.
+
+    Nothing else would bring anybody back to it; writing it later closes the incident.
+    """
+    known = {name: ref for ref in flow.in_hand for name in (ref.number, ref.internal_id) if name}
+    return [_accounted(flow, outcome, known) for outcome in outcomes]
+
+
+def _accounted(flow: Flow, outcome: Outcome, known: Mapping[str, DocumentRef]) -> Outcome:
+    if outcome.status not in _FAILURES or outcome.error.get("incident"):
+        return outcome
+    error = error_of(outcome)
+    ref = outcome.handle.ref if outcome.handle else known.get(outcome.source)
+    if not isinstance(error, exc.HeldError) or ref is None:
+        return outcome
+    return replace(outcome, error={**outcome.error, "incident": flow.left_behind(ref, error)})

@@ -43,7 +43,7 @@ class ReconciliationRunFacet(RunFacet):
     figures: str
 
 
-def lineage(sides: Mapping[str, Source], figures: Mapping[str, Any] | None) -> OperatorLineage:
+def lineage(sides: Mapping[str, Source], figures: Mapping[str, Any] | None) -> OperatorLineage[Any, Any]:
     """Return what a task's run tells.
 
     :param sides: ``left`` and ``right``.

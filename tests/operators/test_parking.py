@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.ledger.keys import IntentRequest
 from airflow_provider_docflow.operators.parking import LEAST_PARK_SECONDS
@@ -157,3 +159,29 @@ def test_a_system_that_is_down_parks_a_task_that_never_fails(world: World, runne
     done = runner.run(orders, reschedules=1)
     assert done.state == "success"
     assert done.result["statuses"] == {"existing": 2, "written": 1}
+
+
+@pytest.mark.parametrize("fail_on", ["never", "all"])
+def test_who_goes_on_without_a_document_leaves_an_incident_behind(
+    world: World, runner: Runner, fail_on: str
+) -> None:
+    enter(world, *NUMBERS)
+    closed = {"error": {"code": "period_closed", "message": "the period is closed"}}
+    fault = FaultRule(
+        "error_before", method="POST", path=ORDERS, body="PR-62", status=422, reply=closed, times=None
+    )
+    world.sandbox.fault(fault)
+    read, orders = chain(NUMBERS, fail_on=fail_on)
+    runner.run(read)
+    done = runner.run(orders)
+    assert done.state == "success", done.everything()
+    assert done.result["statuses"] == {"failed": 1, "written": 2}
+    (incident,) = world.ledger.incidents.search(status="open")
+    assert (incident.category, incident.code, incident.document_number) == (
+        "business rule",
+        "period_closed",
+        "PR-62",
+    )
+    world.sandbox.clear_faults()
+    assert runner.run(orders).result["statuses"] == {"existing": 2, "written": 1}
+    assert world.ledger.incidents.search(status="open") == []
