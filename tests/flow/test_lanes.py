@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -69,8 +71,11 @@ def requests(shop: Shop) -> list[WriteRequest]:
 
 
 def test_each_is_written_once_and_answered_in_its_place(shop: Shop, requests: list[WriteRequest]) -> None:
+    before = sys.getswitchinterval(), gc.get_threshold()
     outcomes = shop.writer().write(requests)
     again = shop.writer().write(requests[::-1])
+
+    assert (sys.getswitchinterval(), gc.get_threshold()) == before
 
     assert {one.status for one in outcomes} == {"written"} and {one.status for one in again} == {"existing"}
     assert [one.request.reference for one in outcomes] == [one.reference for one in requests]
