@@ -41,6 +41,8 @@ def settings_of(**more: Any) -> dict[str, Any]:
         "company_code": "C1",
         "stale_login_codes": STALE_TOKEN,
         "rows_per_page": 40,
+        "sales_type_code": "1",
+        "sales_department": "04",
         **more,
     }
 

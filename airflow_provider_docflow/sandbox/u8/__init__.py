@@ -105,6 +105,8 @@ class _Api:
         return self._vouchers.act(shape, op, query, body)
 
     def _read(self, shape: Shape, op: str, query: dict[str, str], as_of: int | None) -> Any:
+        if op == "tasks":
+            return self._vouchers.tasks(shape, query)
         code = query.get("id" if op == "get" else "voucher_code", "")
         voucher = self._vouchers.get(shape, code, as_of)
         missing = self._store.setting("u8_missing_code")
@@ -115,11 +117,7 @@ class _Api:
             return {"errcode": "0", "errmsg": "", shape.name: shown}
         if not shape.flow:
             raise Refused("30101", "未启用工作流")
-        return {
-            "errcode": "0",
-            "errmsg": "",
-            op: (voucher or {}).get("history", []) if op == "history" else [],
-        }
+        return {"errcode": "0", "errmsg": "", "history": (voucher or {}).get("history", [])}
 
 
 def _base(request: Request) -> str:

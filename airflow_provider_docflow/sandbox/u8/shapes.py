@@ -29,7 +29,7 @@ class Shape:
     :param head: required fields of the head; :param entry: of an entry.
     :param masters: field → master data that it names, and the field that its name goes to.
     :param prices: an entry's price without tax and with it; :param amounts: money, tax, sum.
-    :param keyword: parameter of the list that searches the remark.
+    :param keyword: parameter of the list that searches the remark; ``whole``: it must be the whole remark.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Shape:
     date: str = "date"
     remark: str = "remark"
     keyword: str = ""
+    whole: bool = False
     masters: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     prices: tuple[str, str] | None = None
     amounts: tuple[str, str, str] = ("money", "tax", "sum")
@@ -68,6 +69,7 @@ SHAPES = {
             ("inventorycode", "quantity"),
             remark="memory",
             keyword="memory",
+            whole=True,
             masters={**_VENDOR, "currency_name": ("currency", "")},
             prices=("originalprice", "originaltaxedprice"),
             amounts=("originalmoney", "originaltax", "originalsum"),
@@ -75,7 +77,7 @@ SHAPES = {
         Shape(
             "saleorder",
             "SO",
-            ("date", "custcode"),
+            ("date", "custcode", "typecode", "deptcode"),
             ("inventorycode", "quantity"),
             remark="memo",
             masters={"custcode": ("customer", "cusname"), "inventorycode": ("inventory", "inventoryname")},
@@ -100,6 +102,8 @@ SHAPES = {
             ("cust_vendor_code",),
             ("cust_vendor_code", "amount"),
             remark="digest",
+            keyword="digest",
+            whole=True,
             masters={"cust_vendor_code": ("vendor", "cusname")},
             flow=False,
         ),

@@ -165,23 +165,48 @@ class Vouchers:
             return {**told, "state": "Approved", shape.verifier: actor}
         return told
 
+    def tasks(self, shape: Shape, query: dict[str, str]) -> dict[str, Any]:
+        """Return what waits for a person: open vouchers that they have not decided."""
+        person = query.get("user_id") or query.get("person_code", "")
+        if not shape.flow:
+            raise Refused(NO_FLOW, "未启用工作流")
+        if not person or query.get("state") != "0":
+            raise Refused("10020", "缺少必填项user_id")
+        needed = person in self._store.setting("u8_approvers", [])
+        waiting = [
+            {"voucher_code": voucher[shape.code], "submitter_name": voucher["maker"], "state": "0"}
+            for voucher in self.all(shape)
+            if voucher["state"] == "Opening" and _undecided(voucher, person)
+        ]
+        return _paged("tasks", waiting if needed else [], query)
+
     def page(self, shape: Shape, query: dict[str, str], as_of: int | None) -> dict[str, Any]:
         """Return one page of a list: heads, counted in texts."""
-        index, size = int(query.get("page_index", 1)), int(query.get("rows_per_page", 20))
         found = [self._head(voucher) for voucher in self.all(shape, as_of) if _fits(shape, voucher, query)]
-        start = (index - 1) * size
-        return {
-            "errcode": "0",
-            "errmsg": "",
-            "page_index": str(index),
-            "rows_per_page": str(size),
-            "row_count": str(len(found)),
-            "page_count": str(-(-len(found) // size)),
-            f"{shape.name}list": found[start : start + size],
-        }
+        return _paged(f"{shape.name}list", found, query)
 
     def _head(self, voucher: Voucher) -> Voucher:
         return {name: value for name, value in voucher.items() if name not in ("entry", "history")}
+
+
+def _paged(name: str, found: list[Any], query: dict[str, str]) -> dict[str, Any]:
+    index, size = int(query.get("page_index", 1)), int(query.get("rows_per_page", 20))
+    start = (index - 1) * size
+    return {
+        "errcode": "0",
+        "errmsg": "",
+        "page_index": str(index),
+        "rows_per_page": str(size),
+        "row_count": str(len(found)),
+        "page_count": str(-(-len(found) // size)),
+        name: found[start : start + size],
+    }
+
+
+def _undecided(voucher: Voucher, person: str) -> bool:
+    """Tell whether a person has not decided since a voucher was last taken back."""
+    own = [entry["agree"] for entry in voucher["history"] if entry["personcode"] == person]
+    return not own or own[-1] not in ("0", "1")
 
 
 def _fits(shape: Shape, voucher: Voucher, query: dict[str, str]) -> bool:
@@ -193,9 +218,9 @@ def _fits(shape: Shape, voucher: Voucher, query: dict[str, str]) -> bool:
         if value < query.get(f"{name}_begin", "") or value > query.get(f"{name}_end", "\uffff"):
             return False
     party = "vendorcode" if shape.name == "pay" else ""
-    for name in ("vendorcode", "custcode", "state"):
+    for name in ("vendorcode", "custcode", "cust_vendor_code", "state"):
         held = voucher.get("customercode" if name == party else name)
         if query.get(name) and str(held) != query[name]:
             return False
-    word = query.get(shape.keyword, "") if shape.keyword else ""
-    return word in str(voucher.get(shape.remark, ""))
+    word, remark = query.get(shape.keyword, "") if shape.keyword else "", str(voucher.get(shape.remark, ""))
+    return remark == word if word and shape.whole else word in remark

@@ -4,14 +4,14 @@ Yonyou U8 (用友 U8+), over its OpenAPI: requisitions, orders, payment requests
 *Instance*: provider and data source (``to_account``, ``ds_sequence``), settings that a read confirms. An
 account set is one company, whose code is a setting; a document of another company is refused.
 
-What may be promised: requisitions, purchase orders and payments exactly once, sales orders and payables at
+What may be promised: requisitions, purchase orders, payments and payables exactly once, sales orders at
 most once and otherwise an incident (:mod:`~airflow_provider_docflow.systems.u8.writing`). A voucher's
 number is its id.
 
 Approvals: verifying (审核) without a workflow, auditing with one; the history of a workflow is read with
-the voucher. Payment requests (付款申请单) can be read and decided; U8 has no call that makes one.
-Withdrawing one is not offered: no reading shows that it has happened. There is no change feed: no list can
-be asked for changes.
+the voucher, and :func:`open_tasks` tells what waits for a person. Payment requests (付款申请单) can be read
+and decided; U8 has no call that makes one. Withdrawing one is not offered: no reading shows that it has
+happened. There is no change feed: no list can be asked for changes.
 
 After the vendor's pages as far as they are stored, and third-party clients; no U8 was called. What they do
 not show is a setting.
@@ -26,9 +26,10 @@ from typing import Any
 
 from airflow_provider_docflow.core.profile import DocumentProfile, SystemProfile
 from airflow_provider_docflow.systems.u8 import reading, settings, wire, writing
+from airflow_provider_docflow.systems.u8.approvals import open_tasks
 from airflow_provider_docflow.systems.u8.objects import VOUCHERS, Voucher
 
-__all__ = ["PROFILE", "resolve"]
+__all__ = ["PROFILE", "open_tasks", "resolve"]
 
 
 def _document(voucher: Voucher) -> DocumentProfile:

@@ -51,6 +51,11 @@ def named(**values: str) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
+def set_by(site: Site, **settings: str) -> dict[str, str]:
+    """Return fields whose value is a setting of the connection, as far as it is filled in."""
+    return named(**{field: str(site.setting(setting) or "") for field, setting in settings.items()})
+
+
 def party_in(raw: Raw, code: str, name: str) -> dict[str, str] | None:
     """Return the party of a voucher, if it names one."""
     return {"id": text(raw, code), "name": text(raw, name)} if text(raw, code) else None

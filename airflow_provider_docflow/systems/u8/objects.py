@@ -135,8 +135,9 @@ VOUCHERS = (
         content=payable_content,
         actions=("verify", "unverify"),
         mark="digest",
+        keyword="digest",
         sums=("amount",),
         party=("cust_vendor_code",),
-        filters=_DATES,
+        filters={**_DATES, "party": ("cust_vendor_code",)},
     ),
 )

@@ -20,12 +20,13 @@ from airflow_provider_docflow.core.profile import ApprovalEntry, Finding, Page, 
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.core.states import Words, state_of
 from airflow_provider_docflow.document import DocumentRef, document_from_json
+from airflow_provider_docflow.systems.u8.approvals import HISTORY, history
 from airflow_provider_docflow.systems.u8.objects import Voucher, total_of
-from airflow_provider_docflow.systems.u8.settings import codes_in, currency_code, mapping_in
+from airflow_provider_docflow.systems.u8.settings import codes_in, currency_code
 from airflow_provider_docflow.systems.u8.values import Raw, text
 from airflow_provider_docflow.systems.u8.wire import about, api
 
-HISTORY = "docflow_history"
+REMARK_LENGTH = 60
 _OPEN = ("Opening", "开立", "open")
 _DONE = ("Approved", "审核", "已审核", "verified")
 _WORDS: Mapping[str, str] = {
@@ -33,13 +34,6 @@ _WORDS: Mapping[str, str] = {
     **dict.fromkeys(_DONE, "active"),
     **dict.fromkeys(("Changing", "变更"), "active"),
     **dict.fromkeys(("Closed", "关闭", "已关闭", "closed"), "closed"),
-}
-_DECISIONS = {
-    **dict.fromkeys(("1", "1.0", "同意", "审核", "agree"), "approved"),
-    **dict.fromkeys(("0", "0.0", "不同意", "disagree"), "rejected"),
-    **dict.fromkeys(("4", "5", "退回", "退回到提交人"), "returned"),
-    **dict.fromkeys(("弃审", "撤销审批"), "revoked"),
-    "转交": "transferred",
 }
 _LAST = {"approved": "pending", "rejected": "rejected", "returned": "returned", "revoked": "revoked"}
 
@@ -95,43 +89,6 @@ def get(site: Site, voucher: Voucher, number: str) -> Exchange[Raw]:
             field=voucher.code,
         )
     return raw
-
-
-def history(site: Site, voucher: Voucher, number: str) -> Exchange[tuple[ApprovalEntry, ...]]:
-    """Return who has decided what in a voucher's workflow; nothing where it runs in none."""
-    if "audit" not in voucher.actions or not site.setting("read_history"):
-        return ()
-    params = {str(site.setting("voucher_field")): number}
-    try:
-        answer = yield from api(site, "GET", f"/api/{voucher.name}/history", params=params)
-    except exc.Rejected:
-        # A type without a workflow is refused; the voucher itself was read.
-        return ()
-    names = mapping_in(site, "history_fields")
-    found = dig(answer, "history")
-    return (
-        tuple(_entry(site, each, names) for each in found if isinstance(each, Mapping))
-        if isinstance(found, list)
-        else ()
-    )
-
-
-def _entry(site: Site, raw: Mapping[str, Any], names: Mapping[str, str]) -> ApprovalEntry:
-    word = text(raw, names.get("decision", ""))
-    return ApprovalEntry(
-        approver=text(raw, names.get("approver", "")),
-        decision=_DECISIONS.get(word, "commented"),  # type: ignore[arg-type]
-        decided_at=_moment(site, text(raw, names.get("decided_at", ""))),
-        comment=text(raw, names.get("comment", "")),
-    )
-
-
-def _moment(site: Site, told: str) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(told)
-    except ValueError:
-        return None
-    return (found if found.tzinfo else found.replace(tzinfo=site.time_zone)).astimezone(UTC)
 
 
 def reading_of(site: Site, voucher: Voucher, raw: Raw, *, content: bool = True) -> Reading:
@@ -265,19 +222,34 @@ def finder(voucher: Voucher) -> Callable[[Site, Sequence[WriteItem]], Exchange[l
 
 
 def _find(site: Site, voucher: Voucher, item: WriteItem) -> Exchange[Finding]:
-    params = {voucher.keyword or voucher.mark: item.mark}
+    # Some lists take a part of a remark, others are described as if they took all of it.
     found: dict[str, Reading] = {}
+    for word in (item.mark, remark_of(item)):
+        yield from _search(site, voucher, word, item.mark, found)
+        if found:
+            break
+    return Finding(marked=tuple(found.values()))
+
+
+def _search(site: Site, voucher: Voucher, word: str, mark: str, found: dict[str, Reading]) -> Exchange[None]:
+    """Read into ``found`` what a list shows for a remark and carries the mark."""
+    seen: set[str] = set()
     page, more = 1, True
     while more:
-        listed, more = yield from rows(site, voucher, params, page)
+        listed, more = yield from rows(site, voucher, {voucher.keyword or voucher.mark: word}, page)
         for row in listed:
-            number = text(row, voucher.code)
-            shows = text(row, voucher.mark)
-            # A list that ignores the keyword shows everything: only what carries the mark is read.
-            if number in found or (shows and item.mark not in shows):
+            number, shows = text(row, voucher.code), text(row, voucher.mark)
+            # A list that ignores the remark shows everything: only what carries the mark counts.
+            if number in seen or (shows and mark not in shows):
                 continue
+            seen.add(number)
             raw = yield from get(site, voucher, number)
-            if item.mark in text(raw, voucher.mark):
+            if mark in text(raw, voucher.mark):
                 found[number] = reading_of(site, voucher, raw)
         page += 1
-    return Finding(marked=tuple(found.values()))
+
+
+def remark_of(item: WriteItem) -> str:
+    """Return the remark of a new voucher: the source's number and docflow's mark."""
+    number = item.reference or (item.document.id if item.document else "")
+    return f"{number[: REMARK_LENGTH - len(item.mark) - 3]} [{item.mark}]".strip()

@@ -47,6 +47,12 @@ CONN_FIELDS: Mapping[str, Mapping[str, Any]] = {
         enum=["net", "gross", None],
         default="net",
     ),
+    "purchase_business_type": _text(
+        "Kind of purchase", "Of purchase orders (operation_type_code).", default="普通采购"
+    ),
+    "sales_business_type": _text("Kind of sale", "Of sales orders (businesstype).", default="普通销售"),
+    "sales_type_code": _text("Sales type", "Code (typecode) of sales orders; U8 asks for one."),
+    "sales_department": _text("Sales department", "Code (deptcode) of sales orders; U8 asks for one."),
     "settlement_code": _text("Settlement", "Code of the means of payment (balancecode) of payments."),
     "write_number": _flag("Write number", "Vouchers get the document's own number.", False),
     "sync": _flag(

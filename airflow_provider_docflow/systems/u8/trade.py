@@ -16,6 +16,7 @@ from airflow_provider_docflow.systems.u8.entries import (
     priced_line,
     project,
     projects_in,
+    set_by,
     supplier,
 )
 from airflow_provider_docflow.systems.u8.settings import currency_code, currency_name
@@ -38,6 +39,7 @@ def order_native(site: Site, document: Document) -> dict[str, Any]:
     refuse_odds(document)
     return {
         "date": document.issue_date.isoformat(),
+        **set_by(site, operation_type_code="purchase_business_type"),
         "vendorcode": supplier(document),
         "currency_name": currency_name(site, document.document_currency_code),
         "currency_rate": rate(site, document),
@@ -50,8 +52,9 @@ def order_native(site: Site, document: Document) -> dict[str, Any]:
                 **plainly(money=line.line_extension_amount, tax=line.tax_amount, sum=gross(line)),
                 **plainly(taxrate=line.tax_percent),
                 **({"arrivedate": line.delivery_date.isoformat()} if line.delivery_date else {}),
+                "rowno": str(place),
             }
-            for line in document.lines
+            for place, line in enumerate(document.lines, start=1)
         ],
     }
 
@@ -70,6 +73,7 @@ def order_content(site: Site, raw: Raw) -> dict[str, Any]:
                 **priced_line(
                     site, entry, place, currency, ("price", "taxprice"), ("money", "tax", "sum", "taxrate")
                 ),
+                "line_id": text(entry, "rowno") or str(place),
                 "unit_code": text(entry, "unitcode"),
                 "delivery_date": business_date(entry.get("arrivedate")),
             }
@@ -162,6 +166,12 @@ def sale_native(site: Site, document: Document) -> dict[str, Any]:
         raise exc.InvalidDocument("is missing.", field="buyer_customer_party")
     return {
         "date": document.issue_date.isoformat(),
+        **set_by(
+            site,
+            businesstype="sales_business_type",
+            typecode="sales_type_code",
+            deptcode="sales_department",
+        ),
         "custcode": document.buyer_customer_party.id,
         "entry": [
             {
@@ -169,6 +179,7 @@ def sale_native(site: Site, document: Document) -> dict[str, Any]:
                 "unitcode": line.unit_code,
                 "quantity": plain(line.quantity),
                 "rowno": str(place),
+                "bgift": "0",
                 **priced(line, "unitprice", "taxunitprice"),
                 **plainly(money=line.line_extension_amount, tax=line.tax_amount, sum=gross(line)),
                 **plainly(taxrate=line.tax_percent),

@@ -4,8 +4,8 @@ Adding a voucher, once, and what is done to it afterwards.
 An add carries docflow's mark twice: as ``biz_id``, the caller's own key, which U8 wants to stand for one
 voucher (never together with a trade id), and in the voucher's remark, by which it is found again. That a
 second add with one ``biz_id`` is answered with the first voucher is told by third parties alone, so it is
-no proof by itself: before anything is sent again the voucher is looked for. Of sales orders and payables no
-page shows a search in remarks; there the promise is at most once and otherwise an incident.
+no proof by itself: before anything is sent again the voucher is looked for. Of sales orders nobody shows a
+search in remarks; there the promise is at most once and otherwise an incident.
 
 By default U8 only takes an add and names an address where its result will be (``sync=0``). Until that says
 so, nothing is known: an add whose result does not come is an unknown outcome. Pages: "purchaseorder/add",
@@ -27,12 +27,11 @@ from airflow_provider_docflow.core.profile import Probe, Reading, Write, WriteIt
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.systems.u8.objects import Voucher
-from airflow_provider_docflow.systems.u8.reading import finder
+from airflow_provider_docflow.systems.u8.reading import finder, remark_of
 from airflow_provider_docflow.systems.u8.values import text
 from airflow_provider_docflow.systems.u8.wire import about, anonymous, api, base_url, trade_id
 
 SETTLE_SECONDS = 60.0
-REMARK_LENGTH = 60
 _SEEN_AT_ONCE = Probe(quality="unique", settle_seconds=10.0)
 
 
@@ -66,9 +65,8 @@ def body_of(site: Site, voucher: Voucher, item: WriteItem) -> dict[str, Any]:
         )
     own = {str(name): value for name, value in document.extensions.get(site.instance, {}).items()}
     number = {voucher.code: document.id} if site.setting("write_number") and document.id else {}
-    reference = (item.reference or document.id)[: REMARK_LENGTH - len(item.mark) - 3]
     body = {**voucher.native(site, document), **number, **own}
-    return {**body, voucher.mark: f"{reference} [{item.mark}]".strip()}
+    return {**body, voucher.mark: remark_of(item)}
 
 
 def _adder(voucher: Voucher) -> Callable[[Site, WriteItem], Exchange[Written]]:

@@ -178,8 +178,8 @@ def test_what_is_promised_of_each_type() -> None:
         "purchase_order": "unique",
         "purchase_requisition": "unique",
         "payment": "unique",
+        "supplier_invoice": "unique",
         "sales_order": "best_effort",
-        "supplier_invoice": "best_effort",
     }
 
 
@@ -191,17 +191,28 @@ def test_a_long_reference_leaves_room_for_the_mark(desk: Desk) -> None:
     assert kept["remark"].endswith(f"[{MARK}]")
 
 
-@pytest.mark.parametrize("document_type", ["purchase_order", "purchase_requisition", "payment"])
+@pytest.mark.parametrize(
+    "document_type", ["purchase_order", "purchase_requisition", "payment", "supplier_invoice"]
+)
 def test_a_voucher_is_found_by_its_mark(desk: Desk, document_type: str) -> None:
     refs = [desk.create(document(document_type), mark=f"MARK-{n}") for n in range(2)]
     found = desk.find("MARK-1", "MARK-7", document_type=document_type)
     assert [[each.ref for each in marked] for marked in found] == [[refs[1]], []]
 
 
-@pytest.mark.parametrize("document_type", ["sales_order", "supplier_invoice"])
-def test_where_the_list_heeds_no_remark_the_vouchers_own_word_counts(desk: Desk, document_type: str) -> None:
-    refs = [desk.create(document(document_type), mark=f"MARK-{n}") for n in range(3)]
-    found = desk.find("MARK-1", "MARK-7", document_type=document_type)
+def test_a_remark_is_searched_by_the_mark_and_then_as_a_whole(desk: Desk) -> None:
+    desk.create()
+    desk.find(MARK)
+    assert query_of(desk, "*/purchaseorderlist/batch_get")["remark"] == MARK
+    desk.create(document("purchase_requisition"))
+    (marked,) = desk.find(MARK, document_type="purchase_requisition")
+    assert len(marked) == 1
+    assert query_of(desk, "*/purchaserequisitionlist/batch_get")["memory"] == f"D-1 [{MARK}]"
+
+
+def test_where_the_list_heeds_no_remark_the_vouchers_own_word_counts(desk: Desk) -> None:
+    refs = [desk.create(document("sales_order"), mark=f"MARK-{n}") for n in range(3)]
+    found = desk.find("MARK-1", "MARK-7", document_type="sales_order")
     assert [[each.ref for each in marked] for marked in found] == [[refs[1]], []]
 
 

@@ -12,6 +12,7 @@ from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.profile import WriteItem
 from airflow_provider_docflow.core.states import state_of
 from airflow_provider_docflow.sandbox import FaultRule
+from airflow_provider_docflow.systems.u8 import open_tasks
 from airflow_provider_docflow.systems.u8.reading import AXES
 from tests.systems.u8.conftest import AMOUNT, INSTANCE, LINE, MARK, OBJECTS, Desk, document
 
@@ -43,6 +44,7 @@ def test_a_purchase_order_as_u8_takes_it(desk: Desk) -> None:
     assert sent == {
         "purchaseorder": {
             "date": "2026-03-31",
+            "operation_type_code": "普通采购",
             "vendorcode": "SUP-1",
             "currency_name": "美元",
             "currency_rate": "7.1",
@@ -58,6 +60,7 @@ def test_a_purchase_order_as_u8_takes_it(desk: Desk) -> None:
                     "sum": "170.35",
                     "taxrate": "13",
                     "arrivedate": "2026-04-15",
+                    "rowno": "1",
                 }
             ],
         }
@@ -153,6 +156,17 @@ def test_what_a_voucher_cannot_say_is_refused_before_anything_is_sent(
     assert desk.sandbox.requests("/u8/api/*/add") == []
 
 
+def test_a_sales_order_carries_what_u8_asks_for_besides(desk: Desk) -> None:
+    desk.create(document("sales_order"))
+    (sent,) = desk.sent("/u8/api/saleorder/add")
+    head = {name: sent["saleorder"][name] for name in ("businesstype", "typecode", "deptcode", "custcode")}
+    assert head == {"businesstype": "普通销售", "typecode": "1", "deptcode": "04", "custcode": "CUST-1"}
+    assert sent["saleorder"]["entry"][0]["bgift"] == "0"
+    desk.site = desk.connect(sales_type_code="")
+    with pytest.raises(exc.Rejected, match="typecode"):
+        desk.create(document("sales_order"), mark="M2")
+
+
 def test_a_payment_request_that_people_made_is_read(desk: Desk) -> None:
     ref = desk.enter(
         "payment_request",
@@ -238,6 +252,36 @@ def test_the_published_form_of_a_list(desk: Desk) -> None:
     empty = {**listed, "row_count": "0", "page_count": "0", "purchaseorderlist": ""}
     desk.sandbox.fault(FaultRule("rate_limited", path=path, status=200, reply=empty))
     assert desk.search() == []
+
+
+def test_a_row_that_a_real_list_has_shown(desk: Desk) -> None:
+    row = {
+        "code": "PRPO20191212317",
+        "date": "2019-12-12",
+        "operation_type_code": "普通采购",
+        "state": "关闭",
+        "vendorcode": "051801",
+        "vendorname": "四会市金利达包装有限公司",
+        "maker": "张惠明",
+        "verifier": "demo",
+        "closer": "肖润英",
+        "money": "3300.0000",
+        "sum": "3300.0000",
+        "receiptstatus": "1",
+    }
+    listed = {
+        "page_index": "1",
+        "page_count": "33",
+        "row_count": "642",
+        "rows_per_page": "20",
+        "errcode": "0",
+    }
+    path = "*/purchaseorderlist/batch_get"
+    reply = {**listed, "errmsg": "", "page_count": "1", "purchaseorderlist": [row]}
+    desk.sandbox.fault(FaultRule("rate_limited", path=path, status=200, reply=reply))
+    (reading,) = desk.search()
+    assert (reading.ref.number, reading.total, reading.party) == ("PRPO20191212317", 3300, "051801")
+    assert (str(reading.state.lifecycle), str(reading.state.approval)) == ("closed", "approved")
 
 
 def test_a_voucher_that_is_not_there(desk: Desk) -> None:
@@ -331,6 +375,42 @@ def test_an_earlier_decision_that_was_undone_is_not_taken_for_this_one(desk: Des
     assert landed(desk.read(ref), item)
     desk.act("abandon", ref, user="li.si")
     assert not landed(desk.read(ref), item)
+
+
+def test_figures_with_idle_zeros_are_the_same_figures(desk: Desk) -> None:
+    ref = desk.create()
+    (kept,) = desk.kept()
+    zeros = {
+        "price": "50.250000",
+        "money": "150.7500",
+        "tax": "19.6000",
+        "sum": "170.3500",
+        "taxrate": "13.0000",
+    }
+    entry = {**kept["entry"][0], **zeros, "quantity": "3.0000"}
+    desk.enter("purchase_order", ref.internal_id, entry=[entry])
+    reading = desk.read(ref)
+    assert reading.document is not None, reading.problem
+    assert (reading.total, reading.document.payable_amount) == (Decimal("170.35"), Decimal("170.35"))
+    assert reading.document.lines[0].price_amount == Decimal("50.25")
+
+
+def test_what_waits_for_a_person(desk: Desk) -> None:
+    desk.site = desk.connect(rows_per_page=1)
+    desk.put(approvers=["boss", "li.si"])
+    refs = [desk.create(document(), mark=f"M{n}") for n in range(3)]
+    desk.act("audit", refs[1], user="boss")
+    tasks = desk.run(open_tasks(desk.site, "purchase_order", user="boss"))
+    assert [task["voucher_code"] for task in tasks] == [refs[0].number, refs[2].number]
+    assert len(desk.run(open_tasks(desk.site, "purchase_order", person="li.si"))) == 3
+    assert desk.run(open_tasks(desk.site, "payment", user="boss")) == []
+    for document_type, named, kind in (
+        ("supplier_invoice", {"user": "boss"}, exc.Unsupported),
+        ("contract", {"user": "boss"}, exc.Unsupported),
+        ("payment", {}, exc.Misconfigured),
+    ):
+        with pytest.raises(kind):
+            desk.run(open_tasks(desk.site, document_type, **named))
 
 
 def test_an_action_that_the_state_forbids_is_refused(desk: Desk) -> None:
