@@ -112,8 +112,10 @@ class Creator(Planner):
                 part.result = replace(part.result, receipt=done.receipt, reading=done.reading)
 
     def _index(self, parts: Sequence[Part]) -> None:
+        """Keep what was read since; the index knows already what a receipt says."""
         good = [part.result for part in parts if part.error is None and part.result is not None]
-        self.coverage.remember([result.reading for result in good if result.reading is not None])
+        later = [one.reading for one in good if one.reading is not None and not _is_of_receipt(one)]
+        self.coverage.remember(later)
 
     def _outcome(self, part: Part) -> Outcome:
         source = part.plan.source.ref
@@ -123,7 +125,7 @@ class Creator(Planner):
             return failed(name, part.error, part=part.plan.part)
         assert part.result is not None and part.result.receipt is not None
         ref, reading = part.result.receipt.ref, part.result.reading
-        seen = material_hash(reading.document) if reading is not None and reading.document else ""
+        seen = _seen(part.result)
         return Outcome(
             status=part.status,
             source=name,
@@ -133,6 +135,21 @@ class Creator(Planner):
             ),
             url=link_of(self.target, reading.ref if reading else ref),
         )
+
+
+def _is_of_receipt(result: WriteOutcome) -> bool:
+    """Tell whether the receipt was made of this very reading."""
+    if result.reading is None or result.receipt is None or result.status not in ("written", "found"):
+        return False
+    return result.reading.state.to_json() == result.receipt.state
+
+
+def _seen(result: WriteOutcome) -> str:
+    """Return the material hash of what was read last."""
+    if result.reading is None or result.reading.document is None:
+        return ""
+    kept = result.receipt.detail.get("material_hash") if result.receipt else None
+    return kept if kept and _is_of_receipt(result) else material_hash(result.reading.document)
 
 
 def link_of(system: System, ref: DocumentRef) -> str:
