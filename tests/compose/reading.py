@@ -22,6 +22,7 @@ AIRFLOW = frozenset(
         "worker-1",
         "worker-2",
         "init",
+        "webhooks",
         "sandbox",
     }
 )

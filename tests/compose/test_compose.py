@@ -44,7 +44,10 @@ def _settings() -> Iterator[tuple[str, str, str, str]]:
 
 def test_the_services_are_those_of_a_distributed_airflow() -> None:
     assert set(NAMES) == {*AIRFLOW, "postgres", "redis"}
-    assert [name for name, one in services().items() if "profiles" in one] == ["sandbox"]
+    assert [name for name, one in services().items() if "profiles" in one] == [
+        "webhooks",
+        "sandbox",
+    ]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -120,6 +123,7 @@ def test_the_settings_are_those_that_were_tried(tmp_path: Path) -> None:
         "AIRFLOW__CORE__AUTH_MANAGER",
         "AIRFLOW__TRIGGERER__CAPACITY",
         "AIRFLOW__DOCFLOW__LANGUAGE",
+        "AIRFLOW__DOCFLOW__WEBHOOK_CONNECTIONS",
     }
 
 
@@ -187,7 +191,7 @@ def test_every_port_is_one_on_which_somebody_listens(options: dict[str, dict[str
             asked += bool(ports)
         for published in service.get("ports", []):
             assert int(published.rsplit(":", 1)[1]) in listening[name]
-    assert asked == 5
+    assert asked == 6
 
 
 def test_every_address_leads_to_a_service_that_listens(options: dict[str, dict[str, Any]]) -> None:

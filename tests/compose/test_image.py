@@ -49,7 +49,7 @@ def test_the_services_are_built_by_it() -> None:
             assert (CHECKOUT / service["build"]["context"] / service["build"]["dockerfile"]) == DOCKERFILE, (
                 name
             )
-    assert sum("build" in service for service in services().values()) == 8
+    assert sum("build" in service for service in services().values()) == 9
 
 
 def test_everything_that_is_copied_is_there_and_not_ignored() -> None:
