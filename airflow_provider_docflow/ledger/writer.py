@@ -33,6 +33,8 @@ class Writer:
         go out in the first half of it or not at all.
     :param patience: seconds that the writer itself waits for an unknown outcome to settle; beyond
         that it raises and Airflow's retry goes on.
+    :param wave: how many requests are reserved together, over all lanes.
+    :param lanes: how many waves there may be at once.
     :param abreast: performs the exchanges of several waves over the same connections; without it, or for a
         single request, one wave follows the other.
     """
