@@ -2,7 +2,8 @@
 
 Material is what decides who gets how much of what from whom: parties, company, currency, items, quantities,
 prices, amounts, tax, terms and due date, bank account, cost objects, who and where is delivered to, and the
-checksums of the files that were signed. Never material is what docflow writes back or what systems add on
+checksums of the files that were signed. A line that names the document's own supplier once more says nothing
+by that. Never material is what docflow writes back or what systems add on
 their own: numbers, posting and delivery dates, notes, extensions, uris, telephone numbers.
 """
 
@@ -102,7 +103,7 @@ def material(document: Document) -> dict[str, Any]:
     whole = filled(document)
     data = _chosen(whole, _DOCUMENT, _PARTS)
     data["material_version"] = MATERIAL_VERSION[document.document_type]
-    data["lines"] = _by_line_id(whole, lambda line: _chosen(line, _LINE, _PARTS))
+    data["lines"] = _by_line_id(whole, lambda line: _chosen(_without_own_party(whole, line), _LINE, _PARTS))
     files = sorted(item.sha256 or f"{_text(item.name)}, {item.size} bytes" for item in document.attachments)
     return {**data, "attachments": files} if files else data
 
@@ -167,6 +168,18 @@ def _by_line_id(document: Document, chosen: Callable[[Line], dict[str, Any]]) ->
             remedy="Give every line an id of its own.",
         )
     return lines
+
+
+def _without_own_party(document: Document, line: Line) -> Line:
+    """Leave out the supplier of a line that only repeats the document's: it says nothing more."""
+    own, party = document.seller_supplier_party, line.seller_supplier_party
+    if own is None or party is None or party.id != own.id:
+        return line
+    said = _chosen(party, _PARTS[Party], {})
+    known = _chosen(own, _PARTS[Party], {})
+    if any(known.get(name) != value for name, value in said.items()):
+        return line
+    return line.model_copy(update={"seller_supplier_party": None})
 
 
 def _places(document: Document) -> dict[str, int]:
