@@ -30,6 +30,9 @@ _LINE: Fields = {
     "单价": "price_amount",
 }
 _COST: Fields = {"成本中心": "accounting.0.cost_centre"}
+_DELIVERY: Fields = {"交货日期": "delivery_date"}
+_DUE: Fields = {"到期日": "due_date"}
+_RATE: Fields = {"汇率": "exchange_rate"}
 
 
 def _lines(*more: Fields) -> Fields:
@@ -43,17 +46,19 @@ def _form(*parts: Fields) -> Fields:
 
 DEFAULT_FIELDS: Mapping[str, Fields] = {
     "purchase_requisition": _form(
-        {"申请日期": "issue_date"}, _lines({"供应商": "seller_supplier_party.id"}, _COST)
+        {"申请日期": "issue_date"}, _lines({"供应商": "seller_supplier_party.id"}, _COST, _DELIVERY)
     ),
-    "purchase_order": _form({"订单日期": "issue_date"}, _SUPPLIER, _lines(_TAX, _COST)),
-    "sales_order": _form({"订单日期": "issue_date"}, _CUSTOMER, _lines(_TAX)),
+    "purchase_order": _form(
+        {"订单日期": "issue_date"}, _DUE, _SUPPLIER, _RATE, _lines(_TAX, _COST, _DELIVERY)
+    ),
+    "sales_order": _form({"订单日期": "issue_date"}, _DUE, _CUSTOMER, _RATE, _lines(_TAX, _DELIVERY)),
     "supplier_invoice": _form(
-        {"发票日期": "issue_date", "到期日": "due_date"}, _SUPPLIER, _ACCOUNT, _lines(_TAX, _COST)
+        {"发票日期": "issue_date"}, _DUE, _SUPPLIER, _ACCOUNT, _RATE, _lines(_TAX, _COST)
     ),
     "payment_request": _form(
-        {"申请日期": "issue_date", "付款日期": "due_date"}, _SUPPLIER, _ACCOUNT, _lines(_COST)
+        {"申请日期": "issue_date", "付款日期": "due_date"}, _SUPPLIER, _ACCOUNT, _RATE, _lines(_COST)
     ),
-    "contract": _form({"签订日期": "issue_date", "到期日": "due_date"}, _SUPPLIER, _lines(_TAX)),
+    "contract": _form({"签订日期": "issue_date"}, _DUE, _SUPPLIER, _lines(_TAX)),
     "expense_claim": _form({"申请日期": "issue_date"}, _ACCOUNT, _lines(_COST)),
 }
-"""Controls of the forms that need no map, by document type."""
+"""Controls of the forms that need no map, by document type; a form needs those that its documents use."""

@@ -44,40 +44,48 @@ _LINES = {
     "名称": "description",
     "数量": "quantity",
     "单位": "unit_code",
+    "单价": "price_amount",
 }
-_PRICED = {"path": "lines", "fields": {**_LINES, "单价": "price_amount"}}
-_REQUESTED = {
-    "path": "lines",
-    "fields": {
-        **_LINES,
-        "单价": "price_amount",
-        "供应商": "seller_supplier_party.id",
-        "成本中心": "accounting.0.cost_centre",
-    },
+_TAX = {"税率": "tax_percent", "税额": "tax_amount"}
+_DELIVERY, _COST = {"交货日期": "delivery_date"}, {"成本中心": "accounting.0.cost_centre"}
+_SUPPLIER = {"供应商": "seller_supplier_party.id", "供应商名称": "seller_supplier_party.name"}
+_CUSTOMER = {"客户": "buyer_customer_party.id", "客户名称": "buyer_customer_party.name"}
+_PAYEE = {
+    "收款方": "seller_supplier_party.id",
+    "收款方名称": "seller_supplier_party.name",
+    "收款账号": "payee_account",
+    "收款户名": "payee_account.name",
+    "开户行": "payee_account.bank",
 }
+_DUE, _RATE = {"到期日": "due_date"}, {"汇率": "exchange_rate"}
 _PAID = {
     "path": "lines",
     "fields": {"行号": "line_id", "摘要": "description", "数量": "quantity", "单价": "price_amount"},
 }
 
 
-def _fields(date: str, lines: Mapping[str, Any], **more: str) -> dict[str, Any]:
+def _table(*more: Mapping[str, str]) -> dict[str, Any]:
+    columns = {name: path for part in (_LINES, *more) for name, path in part.items()}
+    return {"path": "lines", "fields": columns}
+
+
+def _fields(date: str, lines: Mapping[str, Any], *more: Mapping[str, str]) -> dict[str, Any]:
     return {
-        **{"单号": "id", "公司": "company_code", date: "issue_date", **more},
+        **{"单号": "id", "公司": "company_code", date: "issue_date"},
+        **{name: path for part in more for name, path in part.items()},
         **{"币种": "document_currency_code", "明细": lines, "合计金额": "payable_amount", "备注": "notes.0"},
     }
 
 
+_ASKED = {"供应商": "seller_supplier_party.id"}
 DEFAULT_FIELDS: Mapping[str, Mapping[str, Any]] = {
-    "purchase_requisition": _fields("申请日期", _REQUESTED),
-    "purchase_order": _fields("订单日期", _PRICED, 供应商="seller_supplier_party.id"),
-    "sales_order": _fields("订单日期", _PRICED, 客户="buyer_customer_party.id"),
-    "payment_request": _fields(
-        "申请日期", _PAID, 付款日期="due_date", 收款方="seller_supplier_party.id", 收款账号="payee_account"
-    ),
-    "contract": _fields("签订日期", _PRICED, 到期日="due_date", 供应商="seller_supplier_party.id"),
+    "purchase_requisition": _fields("申请日期", _table(_ASKED, _COST, _DELIVERY)),
+    "purchase_order": _fields("订单日期", _table(_TAX, _COST, _DELIVERY), _SUPPLIER, _DUE, _RATE),
+    "sales_order": _fields("订单日期", _table(_TAX, _DELIVERY), _CUSTOMER, _DUE, _RATE),
+    "payment_request": _fields("申请日期", _PAID, {"付款日期": "due_date"}, _PAYEE, _RATE),
+    "contract": _fields("签订日期", _table(_TAX), _DUE, _SUPPLIER),
 }
-"""Controls by document type, for forms that are made for docflow."""
+"""Controls by document type, for forms made for docflow; a form needs those that its documents use."""
 
 _ENTRIES = frozenset({"approval_code", "fields", "constants", "omit"})
 _NEEDED_OF_LINES = ("line_id", "quantity")

@@ -19,28 +19,24 @@ _SUPPLIER = {"供应商": "seller_supplier_party.id", "供应商名称": "seller
 _CUSTOMER = {"客户": "buyer_customer_party.id", "客户名称": "buyer_customer_party.name"}
 
 
-def _table(**more: str) -> dict[str, Any]:
-    return {"path": "lines", "fields": {**_ITEMS, **more}}
+_TAX = {"税率": "tax_percent", "税额": "tax_amount"}
+_DELIVERY, _COST = {"交货日期": "delivery_date"}, {"成本中心": "accounting.0.cost_centre"}
+_DUE, _RATE = {"到期日": "due_date"}, {"汇率": "exchange_rate"}
+
+
+def _table(*more: Mapping[str, str]) -> dict[str, Any]:
+    columns = {name: path for part in (_ITEMS, *more) for name, path in part.items()}
+    return {"path": "lines", "fields": columns}
 
 
 DEFAULT_FIELDS: Mapping[str, Mapping[str, Any]] = {
     "purchase_requisition": {
         **_HEAD,
-        "明细": _table(供应商="seller_supplier_party.id", 成本中心="accounting.0.cost_centre"),
+        "明细": _table({"供应商": "seller_supplier_party.id"}, _COST, _DELIVERY),
         **_END,
     },
-    "purchase_order": {
-        **_HEAD,
-        **_SUPPLIER,
-        "明细": _table(税率="tax_percent", 交货日期="delivery_date", 成本中心="accounting.0.cost_centre"),
-        **_END,
-    },
-    "sales_order": {
-        **_HEAD,
-        **_CUSTOMER,
-        "明细": _table(税率="tax_percent", 交货日期="delivery_date"),
-        **_END,
-    },
+    "purchase_order": {**_HEAD, **_DUE, **_SUPPLIER, **_RATE, "明细": _table(_TAX, _DELIVERY, _COST), **_END},
+    "sales_order": {**_HEAD, **_DUE, **_CUSTOMER, **_RATE, "明细": _table(_TAX, _DELIVERY), **_END},
     "payment_request": {
         **_HEAD,
         "付款日期": "due_date",
@@ -48,6 +44,7 @@ DEFAULT_FIELDS: Mapping[str, Mapping[str, Any]] = {
         "收款账号": "payee_account",
         "收款户名": "payee_account.name",
         "开户行": "payee_account.bank",
+        **_RATE,
         "明细": {
             "path": "lines",
             "fields": {
@@ -60,5 +57,5 @@ DEFAULT_FIELDS: Mapping[str, Mapping[str, Any]] = {
         },
         **_END,
     },
-    "contract": {**_HEAD, "到期日": "due_date", **_SUPPLIER, "明细": _table(), **_END},
+    "contract": {**_HEAD, **_DUE, **_SUPPLIER, "明细": _table(_TAX), **_END},
 }
