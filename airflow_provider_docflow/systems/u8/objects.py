@@ -42,6 +42,7 @@ class Voucher:
     :param filters: canonical restriction → parameters of the list.
     :param actions: the operations that it has.
     :param more: what the bodies of its actions hold besides the number.
+    :param held: see :func:`~airflow_provider_docflow.core.unsaid.refuse_unsaid`.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Voucher:
     currency: tuple[str, ...] = ("currency_name",)
     filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     more: Mapping[str, str] = field(default_factory=dict)
+    held: frozenset[str] = frozenset()
 
 
 def total_of(voucher: Voucher, raw: Raw) -> Any:
@@ -68,6 +70,8 @@ def total_of(voucher: Voucher, raw: Raw) -> Any:
 _FLOW = ("verify", "unverify", "audit", "reject", "abandon")
 _DATES = {"issued_from": ("date_begin",), "issued_to": ("date_end",), "numbers": ("code_begin", "code_end")}
 
+_ACCOUNTED = ("lines.accounting.account", "lines.accounting.project")
+
 VOUCHERS = (
     Voucher(
         name="purchaseorder",
@@ -77,6 +81,7 @@ VOUCHERS = (
         actions=_FLOW,
         keyword="remark",
         filters={**_DATES, "party": ("vendorcode",)},
+        held=frozenset({"seller_supplier_party"}),
     ),
     Voucher(
         name="purchaserequisition",
@@ -88,6 +93,9 @@ VOUCHERS = (
         keyword="memory",
         sums=("originalsum",),
         filters=_DATES,
+        held=frozenset(
+            {"seller_supplier_party", "requester", "lines.seller_supplier_party", "lines.accounting.project"}
+        ),
     ),
     Voucher(
         name="saleorder",
@@ -98,6 +106,7 @@ VOUCHERS = (
         mark="memo",
         party=("custcode",),
         filters={**_DATES, "party": ("custcode",)},
+        held=frozenset({"buyer_customer_party"}),
     ),
     Voucher(
         name="payrequest",
@@ -127,6 +136,7 @@ VOUCHERS = (
             "party": ("vendorcode",),
         },
         more={"voucher_type": "49"},
+        held=frozenset({"seller_supplier_party", "payee_account", "lines.accounting.project"}),
     ),
     Voucher(
         name="oughtpay",
@@ -139,5 +149,6 @@ VOUCHERS = (
         sums=("amount",),
         party=("cust_vendor_code",),
         filters={**_DATES, "party": ("cust_vendor_code",)},
+        held=frozenset({"seller_supplier_party", *_ACCOUNTED}),
     ),
 )

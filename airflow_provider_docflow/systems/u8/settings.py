@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.site import Site
+from airflow_provider_docflow.core.unsaid import DEFAULT as OMIT
 
 API_URL = "https://api.yonyouup.com"
 CURRENCIES = {"CNY": "人民币", "USD": "美元", "EUR": "欧元", "HKD": "港币", "JPY": "日元", "GBP": "英镑"}
@@ -54,6 +55,12 @@ CONN_FIELDS: Mapping[str, Mapping[str, Any]] = {
     "sales_type_code": _text("Sales type", "Code (typecode) of sales orders; U8 asks for one."),
     "sales_department": _text("Sales department", "Code (deptcode) of sales orders; U8 asks for one."),
     "settlement_code": _text("Settlement", "Code of the means of payment (balancecode) of payments."),
+    "omit": _text(
+        "Left out",
+        "Fields that a document may say although the system has none for them, separated by commas, such as "
+        "lines.accounting.cost_centre.",
+        default=OMIT,
+    ),
     "write_number": _flag("Write number", "Vouchers get the document's own number.", False),
     "sync": _flag(
         "Wait in the request",

@@ -25,6 +25,7 @@ from airflow_provider_docflow.core.exchange import Exchange, Pause
 from airflow_provider_docflow.core.paging import one_by_one
 from airflow_provider_docflow.core.profile import Probe, Reading, Write, WriteItem, Written
 from airflow_provider_docflow.core.site import Site
+from airflow_provider_docflow.core.unsaid import refuse_unsaid
 from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.systems.u8.objects import Voucher
 from airflow_provider_docflow.systems.u8.reading import finder, remark_of
@@ -63,6 +64,7 @@ def body_of(site: Site, voucher: Voucher, item: WriteItem) -> dict[str, Any]:
             field="company_code",
             remedy="Choose the connection of that company, or fill in company_code of this one.",
         )
+    refuse_unsaid(site, document, voucher.held)
     own = {str(name): value for name, value in document.extensions.get(site.instance, {}).items()}
     number = {voucher.code: document.id} if site.setting("write_number") and document.id else {}
     body = {**voucher.native(site, document), **number, **own}

@@ -15,6 +15,7 @@ from airflow_provider_docflow.core.profile import Reading, WriteItem
 from airflow_provider_docflow.core.rest.values import set_native
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.core.states import Words, state_of
+from airflow_provider_docflow.core.unsaid import refuse_unsaid
 from airflow_provider_docflow.document import Document, DocumentRef, DocumentType, Line, document_from_json
 from airflow_provider_docflow.systems.yonbip.settings import mapping_in
 
@@ -34,6 +35,7 @@ class Kind:
     :param party: path of the other party's code, and of its name.
     :param organisation: path of the organisation's id.
     :param references: canonical restriction → field of the list that takes an id.
+    :param held: see :func:`~airflow_provider_docflow.core.unsaid.refuse_unsaid`.
     """
 
     document_type: DocumentType
@@ -48,6 +50,7 @@ class Kind:
     party: str
     organisation: str
     references: Mapping[str, str]
+    held: frozenset[str]
 
     def at(self, step: str) -> str:
         """Return the path of one of its calls."""
@@ -95,6 +98,7 @@ def native_of(site: Site, kind: Kind, item: WriteItem) -> dict[str, Any]:
     if item.document is None:
         raise exc.Misconfigured("an order needs a document.", system=site.conn_id, field="document")
     document = item.document.totalled()
+    refuse_unsaid(site, document, kind.held)
     body = kind.native(site, document)
     if site.setting("write_number") and document.id:
         body["code"] = document.id

@@ -212,4 +212,5 @@ KIND = Kind(
     party="vendor_code",
     organisation="org",
     references={"company_code": "org", "party": "vendor"},
+    held=frozenset({"seller_supplier_party", "lines.delivery_party", "lines.accounting.project"}),
 )

@@ -229,4 +229,5 @@ KIND = Kind(
     party="agentId_code",
     organisation="salesOrgId",
     references={"company_code": "salesOrgId", "party": "agentId"},
+    held=frozenset({"buyer_customer_party", "lines.delivery_party", "lines.accounting.project"}),
 )

@@ -10,6 +10,7 @@ from typing import Any
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.profile import Limit
 from airflow_provider_docflow.core.site import Site
+from airflow_provider_docflow.core.unsaid import DEFAULT as OMIT
 from airflow_provider_docflow.systems.yonbip.wire import LOGIN_PATH, LOOKUP_URL
 
 MINUTE = 60.0
@@ -62,6 +63,12 @@ CONN_FIELDS: Mapping[str, Mapping[str, Any]] = {
     ),
     "reference_field": _text(
         "Reference field", "A text field for the source document's number; empty: none."
+    ),
+    "omit": _text(
+        "Left out",
+        "Fields that a document may say although the system has none for them, separated by commas, such as "
+        "lines.accounting.cost_centre.",
+        default=OMIT,
     ),
     "write_number": {
         "label": "Write number",

@@ -156,6 +156,33 @@ def test_what_a_voucher_cannot_say_is_refused_before_anything_is_sent(
     assert desk.sandbox.requests("/u8/api/*/add") == []
 
 
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        (
+            document(lines=[{**LINE, "accounting": [{"project": "XM01"}]}]),
+            "lines[0].accounting.project",
+        ),
+        (
+            document("payment", lines=[{**AMOUNT, "accounting": [{"cost_centre": "CC-7"}]}]),
+            "lines[0].accounting.cost_centre",
+        ),
+        (document("supplier_invoice", payment_terms=[{"days": 30}]), "payment_terms"),
+        (document("supplier_invoice", payee_account={"account_number": "1"}), "payee_account"),
+    ],
+)
+def test_what_a_voucher_has_no_field_for_is_left_out_only_by_choice(
+    desk: Desk, given: Any, field: str
+) -> None:
+    with pytest.raises(exc.InvalidDocument) as told:
+        desk.create(given)
+    assert told.value.field == field
+    assert desk.sandbox.requests("/u8/api/*/add") == []
+    desk.site = desk.connect(omit="lines.accounting, payment_terms, payee_account")
+    desk.create(given)
+    assert len(desk.kept(str(given.document_type))) == 1
+
+
 def test_a_sales_order_carries_what_u8_asks_for_besides(desk: Desk) -> None:
     desk.create(document("sales_order"))
     (sent,) = desk.sent("/u8/api/saleorder/add")

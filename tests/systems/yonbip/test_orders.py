@@ -199,6 +199,45 @@ def test_what_an_order_cannot_say_is_refused_before_anything_is_sent(
     assert desk.sandbox.requests("*/singleSave*") == []
 
 
+CENTRE = {**LINE, "accounting": [{"cost_centre": "CC-7", "project": "XN1002"}]}
+TERMS = [{"days": 30}]
+
+
+@pytest.mark.parametrize(
+    ("document", "field", "name"),
+    [
+        (purchase(lines=[CENTRE]), "lines[0].accounting.cost_centre", "lines.accounting.cost_centre"),
+        (purchase(payment_terms=TERMS), "payment_terms", "payment_terms"),
+        (
+            purchase(lines=[{**LINE, "seller_supplier_party": {"id": "SUP-2"}}]),
+            "lines[0].seller_supplier_party",
+            "lines",
+        ),
+        (sale(seller_supplier_party={"id": "SUP-2"}), "seller_supplier_party", "seller_supplier_party"),
+        (sale(delivery={"delivery_party": {"id": "X"}}), "delivery", "delivery"),
+    ],
+)
+def test_what_an_order_has_no_field_for_is_left_out_only_by_choice(
+    desk: Desk, document: Any, field: str, name: str
+) -> None:
+    with pytest.raises(exc.InvalidDocument) as told:
+        desk.create(document)
+    assert told.value.field == field
+    assert desk.sandbox.requests("*/singleSave*") == []
+    desk.site = desk.connect(omit=f"requester, {name}")
+    desk.create(document)
+    assert len(desk.kept(str(document.document_type))) == 1
+
+
+def test_requester_due_date_and_files_are_left_out_unless_the_connection_says_no(desk: Desk) -> None:
+    document = purchase(requester={"id": "zhang.san"}, due_date="2026-04-30")
+    desk.create(document)
+    desk.site = desk.connect(omit="due_date")
+    with pytest.raises(exc.InvalidDocument) as told:
+        desk.create(document, mark="M2")
+    assert told.value.field == "requester"
+
+
 def test_an_order_whose_figures_contradict_each_other_is_a_problem_of_its_own(desk: Desk) -> None:
     ref = desk.create()
     (kept,) = desk.kept()
