@@ -52,6 +52,7 @@ def create_finance(home: Path) -> Path:
     """Create the database unless it is there, and return its path."""
     path = home / FILE_NAME
     with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA synchronous=OFF")  # of this connection: the tables are empty yet
         connection.execute("PRAGMA journal_mode=WAL")
         connection.executescript(SCHEMA)
     return path
