@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 import structlog
 
+from airflow_provider_docflow.core.redact import redact_text
 from airflow_provider_docflow.ledger.inbox import InboxEvent
 
 LOOK_SECONDS = 1.0
@@ -94,7 +95,8 @@ class Watcher:
         except Exception as error:
             # Without events everybody polls as ever.
             if str(error) != self._trouble:
-                log.warning("The inbox cannot be read; waiting goes on without it", error=str(error))
+                told = redact_text(str(error))
+                log.warning("The inbox cannot be read; waiting goes on without it", error=told)
             self._trouble = str(error)
             return []
         self._trouble = ""

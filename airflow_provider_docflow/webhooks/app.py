@@ -9,10 +9,11 @@ from functools import cached_property
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, Router
+from starlette.types import Receive, Scope, Send
 
 from airflow_provider_docflow.core.webhooks import Answer, Delivery
-from airflow_provider_docflow.webhooks.rates import Rates
+from airflow_provider_docflow.webhooks.rates import Rates, peer_of
 from airflow_provider_docflow.webhooks.receiver import REFUSED, UNAVAILABLE, Receiver
 from airflow_provider_docflow.webhooks.settings import PREFIX
 
@@ -26,6 +27,10 @@ BURSTS = 4
 THREADS, MOST_AT_ONCE = 8, 64
 """How many deliveries are looked at side by side, and how many may wait for it."""
 
+REFUSAL_SECONDS = 0.1
+"""No refusal comes sooner, so that its time does not tell what was looked at on the way."""
+
+_LONGEST_NAME = 250
 _ANSWER_SHARE = 0.8
 """Of the vendor's time limit; the rest is for the way there and back."""
 
@@ -38,15 +43,15 @@ _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 class Webhooks:
     """Every address.
 
-    The rate of one peer and the size of a body are the same for known and unknown addresses, so that neither
-    tells which exist.
+    Rates, sizes, times and how much may be under way are the same for known and unknown addresses, so that
+    none tells which exist.
     """
 
     def __init__(self, receiver: Receiver) -> None:
         self.receiver = receiver
-        rate = receiver.settings.rate
-        self._peers = Rates(rate, rate * BURSTS)
-        self._names = Rates(rate, rate * BURSTS)
+        rate, clock = receiver.settings.rate, receiver.clock
+        self._peers = Rates(rate, rate * BURSTS, clock=clock)
+        self._names = Rates(rate, rate * BURSTS, clock=clock)
         self._under_way = 0
 
     @cached_property
@@ -55,31 +60,40 @@ class Webhooks:
 
     def mount(self) -> Mount:
         """Return the routes, under their prefix."""
-        return Mount(PREFIX, routes=[Route("/{conn_id}", self.take, methods=["GET", "POST"])])
+        route = Route("/{conn_id}", self.take, methods=["GET", "POST"])
+        # A redirect would lead to whatever host the sender named.
+        return Mount(PREFIX, Router([route], redirect_slashes=False, default=_nothing))
 
     async def take(self, request: Request) -> Response:
         """Take one delivery."""
         name = str(request.path_params["conn_id"])
-        known = self.receiver.knows(name)
-        peer = request.client.host if request.client else ""
-        if not (self._peers.take(peer) and self._names.take(name if known else "")):
+        peer = peer_of(request.client.host if request.client else "")
+        if not (self._peers.take(peer) and self._names.take(name[:_LONGEST_NAME])):
             return _response(_TOO_MANY)
         body = await _body(request)
         if isinstance(body, Answer):
             return _response(body, close=True)
-        if not known:
-            return _response(REFUSED)
+        loop = asyncio.get_running_loop()
+        soonest = loop.time() + REFUSAL_SECONDS
+        answer = await self._answer(name, request, body)
+        if answer == REFUSED:
+            await asyncio.sleep(soonest - loop.time())
+        return _response(answer)
+
+    async def _answer(self, name: str, request: Request, body: bytes) -> Answer:
+        if self._under_way >= MOST_AT_ONCE:
+            return UNAVAILABLE
+        if not self.receiver.knows(name):
+            return REFUSED
         delivery = Delivery(
             method=request.method,
             query=dict(request.query_params),
             headers={key.lower(): value for key, value in request.headers.items()},
             body=body,
         )
-        return _response(await self._received(name, delivery))
+        return await self._received(name, delivery)
 
     async def _received(self, name: str, delivery: Delivery) -> Answer:
-        if self._under_way >= MOST_AT_ONCE:
-            return UNAVAILABLE
         loop = asyncio.get_running_loop()
         work = loop.run_in_executor(self._threads, self.receiver.receive, name, delivery)
         self._under_way += 1
@@ -98,7 +112,8 @@ class Webhooks:
 async def _body(request: Request) -> bytes | Answer:
     """Return the body, or why it was not read; no more of it is ever held than is allowed."""
     told = request.headers.get("content-length", "")
-    if told.isdigit() and int(told) > LARGEST_BODY:
+    # No number is too long for a comparison of texts; servers may hand on what they did not check.
+    if told.isascii() and told.isdigit() and (len(told) > len(str(LARGEST_BODY)) or int(told) > LARGEST_BODY):
         return _TOO_LARGE
     found = bytearray()
     try:
@@ -115,6 +130,10 @@ async def _body(request: Request) -> bytes | Answer:
 def _response(answer: Answer, *, close: bool = False) -> Response:
     headers = {**_HEADERS, "Connection": "close"} if close else _HEADERS
     return Response(answer.body, answer.status, headers, media_type=answer.content_type)
+
+
+async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    await _response(REFUSED)(scope, receive, send)
 
 
 def create_app(receiver: Receiver) -> Starlette:

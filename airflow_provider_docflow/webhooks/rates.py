@@ -5,8 +5,19 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from ipaddress import AddressValueError, IPv6Address
 
 MOST_KEYS = 4096
+_HOST_BITS = 64
+
+
+def peer_of(host: str) -> str:
+    """Return whom an address counts as: in IPv6 one machine has 2 to the 64 of them."""
+    try:
+        found = IPv6Address(host)
+    except AddressValueError:
+        return host
+    return str(found.ipv4_mapped or int(found) >> _HOST_BITS)
 
 
 class Rates:

@@ -57,7 +57,7 @@ class Receiver:
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.settings, self._now, self._clock = settings, now, clock
+        self.settings, self._now, self.clock = settings, now, clock
         self._notes = Notes(clock)
         self._found: dict[str, tuple[_Known | Answer, float]] = {}
         self._locks = {conn_id: threading.Lock() for conn_id in settings.conn_ids}
@@ -125,10 +125,10 @@ class Receiver:
     def _look_up(self, conn_id: str) -> _Known | Answer:
         with self._locks[conn_id]:
             found = self._found.get(conn_id)
-            if found is None or found[1] <= self._clock():
+            if found is None or found[1] <= self.clock():
                 known = self._read(conn_id)
                 seconds = KNOWN_SECONDS if isinstance(known, _Known) else FAILED_SECONDS
-                found = self._found[conn_id] = (known, self._clock() + seconds)
+                found = self._found[conn_id] = (known, self.clock() + seconds)
             return found[0]
 
     def _read(self, conn_id: str) -> _Known | Answer:
@@ -165,7 +165,13 @@ def hook_of(site: Site) -> WebhookProfile:
             remedy=f"Take {site.conn_id} out of [docflow] webhook_connections.",
         )
     for name in hook.needs:
-        site.required(name)
+        if not str(site.required(name)).strip():
+            raise exc.Misconfigured(
+                f"the field {name} of connection {site.conn_id} holds spaces alone.",
+                system=site.conn_id,
+                field=name,
+                remedy=f"Fill in {name} of the connection {site.conn_id}.",
+            )
     return hook
 
 
