@@ -21,6 +21,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+from airflow_provider_docflow.core.conn_fields import flag, number, text
 from airflow_provider_docflow.core.profile import DocumentProfile, Limit, Probe, Reading, SystemProfile, Write
 from airflow_provider_docflow.core.profile import WriteItem as Item
 from airflow_provider_docflow.systems.cosmic import wire
@@ -72,24 +73,15 @@ def resolve(settings: Mapping[str, Any]) -> SystemProfile:
     return replace(PROFILE, documents={name: _document(form, settings) for name, form in forms.items()})
 
 
-def _text(label: str, description: str = "", **schema: Any) -> dict[str, Any]:
-    return {"label": label, "description": description, "schema": {"type": ["string", "null"], **schema}}
-
-
-def _number(label: str, description: str, default: int) -> dict[str, Any]:
-    schema = {"type": ["integer", "null"], "default": default, "minimum": 1}
-    return {"label": label, "description": description, "schema": schema}
-
-
 CONN_FIELDS: Mapping[str, Mapping[str, Any]] = {
-    "user": _text("User", "The user as whom the application acts, as Cosmic names him (username)."),
-    "identity_token": _text(
+    "user": text("User", "The user as whom the application acts, as Cosmic names him (username)."),
+    "identity_token": text(
         "x-acgw-identity", "The gateway's identity; only some SaaS tenants want it.", format="password"
     ),
-    "forms": _text("Forms", "JSON: document type → app, entity and fields. Empty: the standard sales order."),
-    "api_path": _text("OpenAPI path", "Behind the host, with /ierp where it is.", default="/kapi/v2"),
-    "login_path": _text("Token path", "Behind the host.", default="/kapi/oauth2/getToken"),
-    "language": _text("Language", "Of the texts in replies.", default="zh_CN"),
+    "forms": text("Forms", "JSON: document type → app, entity and fields. Empty: the standard sales order."),
+    "api_path": text("OpenAPI path", "Behind the host, with /ierp where it is.", default="/kapi/v2"),
+    "login_path": text("Token path", "Behind the host.", default="/kapi/oauth2/getToken"),
+    "language": text("Language", "Of the texts in replies.", default="zh_CN"),
     "expires_in_unit": {
         "label": "Unit of expires_in",
         "description": "Milliseconds by the vendor's page; some gateways are said to give seconds.",
@@ -100,14 +92,19 @@ CONN_FIELDS: Mapping[str, Mapping[str, Any]] = {
         "description": 'Not confirmed. object: {"data": {"id": [...]}}; rows: {"data": [{"id": ...}]}.',
         "schema": {"type": "string", "enum": ["object", "rows"], "default": "object"},
     },
-    "batch_size": _number("Documents per save", "The most that one save may hold; not confirmed.", BATCH),
-    "page_size": _number("Page size", "Rows of a query's page; 1000 at most by one report.", 100),
-    "settle_seconds": _number(
-        "Settle time", "Seconds after which a query shows what was saved; not confirmed.", int(SETTLE_SECONDS)
+    "batch_size": number(
+        "Documents per save", "The most that one save may hold; not confirmed.", BATCH, minimum=1
     ),
-    "overlap_seconds": _number("Overlap", "How far the change feed looks back, in seconds.", 120),
-    "time_zone": _text("Time zone", "Of the server's clock times.", default="Asia/Shanghai"),
-    "verify_tls": {"label": "Verify TLS", "schema": {"type": "boolean", "default": True}},
+    "page_size": number("Page size", "Rows of a query's page; 1000 at most by one report.", 100, minimum=1),
+    "settle_seconds": number(
+        "Settle time",
+        "Seconds after which a query shows what was saved; not confirmed.",
+        int(SETTLE_SECONDS),
+        minimum=1,
+    ),
+    "overlap_seconds": number("Overlap", "How far the change feed looks back, in seconds.", 120, minimum=1),
+    "time_zone": text("Time zone", "Of the server's clock times.", default="Asia/Shanghai"),
+    "verify_tls": flag("Verify TLS", default=True),
 }
 
 PROFILE = SystemProfile(

@@ -23,6 +23,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+from airflow_provider_docflow.core.conn_fields import flag, number, text, whole
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import (
     Changes,
@@ -113,71 +114,58 @@ def resolve(settings: Mapping[str, Any]) -> SystemProfile:
 
 def call_limits_of(settings: Mapping[str, Any]) -> dict[str, Limit]:
     """Return the limits of the calls that Feishu allows less often than others, each for itself."""
-    count = _whole(settings, "slow_calls_per_minute")
+    count = whole(settings, CONN_FIELDS, "slow_calls_per_minute")
     return {kind: Limit(name=f"{kind}_per_minute", count=count, seconds=60.0) for kind in SLOW}
 
 
 def limits_of(settings: Mapping[str, Any]) -> tuple[Limit, ...]:
     """Return the call limits of a connection with these settings."""
     limits = [
-        Limit(name="calls_per_second", count=_whole(settings, "calls_per_second"), seconds=1.0),
-        Limit(name="calls_per_minute", count=_whole(settings, "calls_per_minute"), seconds=60.0),
+        Limit(name="calls_per_second", count=whole(settings, CONN_FIELDS, "calls_per_second"), seconds=1.0),
+        Limit(name="calls_per_minute", count=whole(settings, CONN_FIELDS, "calls_per_minute"), seconds=60.0),
     ]
-    if monthly := _whole(settings, "calls_per_month"):
+    if monthly := whole(settings, CONN_FIELDS, "calls_per_month"):
         limits.append(Limit(name="calls_per_month", count=monthly, seconds=_MONTH))
     return tuple(limits)
 
 
-def _whole(settings: Mapping[str, Any], name: str) -> int:
-    default = CONN_FIELDS[name]["schema"].get("default", 0)
-    return int(settings.get(name) or default)
-
-
-def _text(label: str, description: str = "", **schema: Any) -> dict[str, Any]:
-    return {"label": label, "description": description, "schema": {"type": ["string", "null"], **schema}}
-
-
-def _number(label: str, description: str, **schema: Any) -> dict[str, Any]:
-    return {"label": label, "description": description, "schema": {"type": ["integer", "null"], **schema}}
-
-
 _NAMED: Sequence[tuple[str, dict[str, Any]]] = (
-    ("forms", _text("Forms", "JSON: document type → approval_code and fields of its form.")),
-    ("tenant_key", _text("Tenant key", "If given, a tenant that Feishu names otherwise is refused.")),
+    ("forms", text("Forms", "JSON: document type → approval_code and fields of its form.")),
+    ("tenant_key", text("Tenant key", "If given, a tenant that Feishu names otherwise is refused.")),
     (
         "user_id_type",
-        _text("User ids", "Which ids people have here: open_id or user_id (tenant-wide).", default="open_id"),
+        text("User ids", "Which ids people have here: open_id or user_id (tenant-wide).", default="open_id"),
     ),
-    ("originator_user_id", _text("Requester", "Id in whose name approvals start that name nobody.")),
-    ("acting_user_id", _text("Comments as", "Id in whose name docflow comments, copies and writes back.")),
-    ("department_id", _text("Department", "department_id of requesters who belong to several.")),
+    ("originator_user_id", text("Requester", "Id in whose name approvals start that name nobody.")),
+    ("acting_user_id", text("Comments as", "Id in whose name docflow comments, copies and writes back.")),
+    ("department_id", text("Department", "department_id of requesters who belong to several.")),
     (
         "receive_id_type",
-        _text("Receivers", "open_id, user_id, union_id, email or chat_id of messages.", default="open_id"),
+        text("Receivers", "open_id, user_id, union_id, email or chat_id of messages.", default="open_id"),
     ),
-    ("robot_token", _text("Robot token", "The end of the group robot's webhook address.", format="password")),
-    ("robot_secret", _text("Robot secret", "The robot's signing secret.", format="password")),
+    ("robot_token", text("Robot token", "The end of the group robot's webhook address.", format="password")),
+    ("robot_secret", text("Robot secret", "The robot's signing secret.", format="password")),
     (
         "robot_per_minute",
-        _number("Robot messages per minute", "How many a robot may send.", default=100, minimum=1),
+        number("Robot messages per minute", "How many a robot may send.", default=100, minimum=1),
     ),
-    ("encrypt_key", _text("Encrypt Key", "Of the application's events.", format="password")),
-    ("verification_token", _text("Verification Token", "Of the application's events.", format="password")),
+    ("encrypt_key", text("Encrypt Key", "Of the application's events.", format="password")),
+    ("verification_token", text("Verification Token", "Of the application's events.", format="password")),
     (
         "user_access_token",
-        _text("User token", "A person's own, for reminders; it lives two hours.", format="password"),
+        text("User token", "A person's own, for reminders; it lives two hours.", format="password"),
     ),
     (
         "calls_per_second",
-        _number("Calls per second", "Of all calls.", default=CALLS_PER_SECOND, minimum=1),
+        number("Calls per second", "Of all calls.", default=CALLS_PER_SECOND, minimum=1),
     ),
     (
         "calls_per_minute",
-        _number("Calls per minute", "Of all calls.", default=CALLS_PER_MINUTE, minimum=1),
+        number("Calls per minute", "Of all calls.", default=CALLS_PER_MINUTE, minimum=1),
     ),
     (
         "slow_calls_per_minute",
-        _number(
+        number(
             "Slow calls per minute",
             "Of each of the slower APIs: create, definition, list, approve, reject, transfer, cancel, cc.",
             default=SLOW_PER_MINUTE,
@@ -186,27 +174,24 @@ _NAMED: Sequence[tuple[str, dict[str, Any]]] = (
     ),
     (
         "calls_per_month",
-        _number("Calls per month", "The quota to stay within; empty: Feishu's own count alone.", minimum=1),
+        number("Calls per month", "The quota to stay within; empty: Feishu's own count alone.", minimum=1),
     ),
-    ("feed_days", _number("Feed days", "How far back a change feed begins.", default=7, minimum=1)),
+    ("feed_days", number("Feed days", "How far back a change feed begins.", default=7, minimum=1)),
     (
         "listing_margin_days",
-        _number(
+        number(
             "Listing margin", "Days by which a form's date may lie before or after its creation.", default=31
         ),
     ),
     (
         "api_url",
-        _text("API address", f"{wire.API_URL} unless given; Lark international: {wire.LARK_URL}."),
+        text("API address", f"{wire.API_URL} unless given; Lark international: {wire.LARK_URL}."),
     ),
     (
         "time_zone",
-        _text("Time zone", "The company's; dates in forms are its midnights.", default="Asia/Shanghai"),
+        text("Time zone", "The company's; dates in forms are its midnights.", default="Asia/Shanghai"),
     ),
-    (
-        "verify_tls",
-        {"label": "Verify TLS", "description": "", "schema": {"type": "boolean", "default": True}},
-    ),
+    ("verify_tls", flag("Verify TLS", default=True)),
 )
 CONN_FIELDS: Mapping[str, Mapping[str, Any]] = dict(_NAMED)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airflow_provider_docflow.core.conn_fields import flag, number, text
 from airflow_provider_docflow.core.profile import Limit
 from airflow_provider_docflow.exceptions import Misconfigured
 from airflow_provider_docflow.systems.kingdee.values import DEFAULT_CURRENCIES
@@ -13,25 +14,13 @@ from airflow_provider_docflow.systems.kingdee.workflow import DEFAULT_WORDS
 _UNVERIFIED = " UNVERIFIED: no published figure or word; compare with the tenant."
 
 
-def _text(label: str, description: str = "", **schema: Any) -> dict[str, Any]:
-    return {"label": label, "description": description, "schema": {"type": ["string", "null"], **schema}}
-
-
-def _number(label: str, description: str, **schema: Any) -> dict[str, Any]:
-    return {"label": label, "description": description, "schema": {"type": ["integer", "null"], **schema}}
-
-
-def _flag(label: str, description: str, default: bool) -> dict[str, Any]:
-    return {"label": label, "description": description, "schema": {"type": "boolean", "default": default}}
-
-
 _NAMED: Sequence[tuple[str, dict[str, Any]]] = (
-    ("acct_id", _text("Data centre id", "The id of the data centre (账套); every call names it.")),
-    ("app_id", _text("Application id", "Of the third-party login, with the part after the underscore.")),
-    ("app_secret", _text("Application secret", "Of the third-party login.", format="password")),
+    ("acct_id", text("Data centre id", "The id of the data centre (账套); every call names it.")),
+    ("app_id", text("Application id", "Of the third-party login, with the part after the underscore.")),
+    ("app_secret", text("Application secret", "Of the third-party login.", format="password")),
     (
         "auth",
-        _text(
+        text(
             "Login",
             "signed (no login; needs application id and secret), password, app_secret or sign. Empty: signed"
             " where an application is given, else password.",
@@ -39,76 +28,82 @@ _NAMED: Sequence[tuple[str, dict[str, Any]]] = (
     ),
     (
         "keep_session",
-        _flag(
+        flag(
             "Keep the session of signed calls",
             "As the vendor's client does; whether calls without it leave sessions behind is UNVERIFIED.",
-            False,
+            default=False,
         ),
     ),
-    ("org_num", _text("Organisation", "Number of the organisation to act in; 0 leaves it to the user.")),
-    ("lcid", _number("Language", "2052 is Chinese, 1033 English.", default=2052)),
-    ("forms", _text("Forms", "JSON: document type → changes of its form, fields and entries.")),
+    ("org_num", text("Organisation", "Number of the organisation to act in; 0 leaves it to the user.")),
+    ("lcid", number("Language", "2052 is Chinese, 1033 English.", default=2052)),
+    ("forms", text("Forms", "JSON: document type → changes of its form, fields and entries.")),
     (
         "currencies",
-        _text(
+        text(
             "Currencies", "JSON: ISO code → number of the currency." + _UNVERIFIED, default=DEFAULT_CURRENCIES
         ),
     ),
-    ("units", _text("Units", 'JSON: unit code → number of the unit, such as {"C62": "Pcs"}; others stay.')),
+    ("units", text("Units", 'JSON: unit code → number of the unit, such as {"C62": "Pcs"}; others stay.')),
     (
         "numbering",
-        _text(
+        text(
             "Document numbers",
             "own: docflow's mark is the number, which the form's numbering rule must allow. kingdee: it"
             " numbers by itself, and forms name a mark_field.",
             default="own",
         ),
     ),
-    ("number_prefix", _text("Number prefix", "Stands before the mark in numbers of docflow's.")),
+    ("number_prefix", text("Number prefix", "Stands before the mark in numbers of docflow's.")),
     (
         "save_as",
-        _text("Save as", "save, or draft (kept without a number and without checks).", default="save"),
+        text("Save as", "save, or draft (kept without a number and without checks).", default="save"),
     ),
     (
         "batch_size",
-        _number("Documents per save", "At most so many in one call." + _UNVERIFIED, default=20, minimum=1),
+        number("Documents per save", "At most so many in one call." + _UNVERIFIED, default=20, minimum=1),
     ),
     (
         "batch_threads",
-        _number("Threads of a batch", "BatchCount, 1 to 10.", default=1, minimum=1, maximum=10),
+        number("Threads of a batch", "BatchCount, 1 to 10.", default=1, minimum=1, maximum=10),
     ),
-    ("batch_async", _flag("Save batches in the background", "The server is asked every second.", False)),
-    ("price_decimals", _number("Decimals of a price", "That the tenant keeps." + _UNVERIFIED, default=6)),
+    (
+        "batch_async",
+        flag("Save batches in the background", "The server is asked every second.", default=False),
+    ),
+    ("price_decimals", number("Decimals of a price", "That the tenant keeps." + _UNVERIFIED, default=6)),
     (
         "query_limit",
-        _number("Rows of a query", "2000, or WebAPIMaxQueryLimit of newer servers.", default=2000, minimum=1),
+        number("Rows of a query", "2000, or WebAPIMaxQueryLimit of newer servers.", default=2000, minimum=1),
     ),
     (
         "operation_method",
-        _text(
+        text(
             "Method of operations",
             "ExcuteOperation as the vendor's client spells it; some servers want ExecuteOperation."
             + _UNVERIFIED,
             default="ExcuteOperation",
         ),
     ),
-    ("workflow_history", _flag("Read decisions", "The user may query the workflow's assignments.", True)),
+    (
+        "workflow_history",
+        flag("Read decisions", "The user may query the workflow's assignments.", default=True),
+    ),
     (
         "result_words",
-        _text("Result words", "JSON: FResultName → decision." + _UNVERIFIED, default=DEFAULT_WORDS),
+        text("Result words", "JSON: FResultName → decision." + _UNVERIFIED, default=DEFAULT_WORDS),
     ),
-    ("approver_field", _text("Approver", "Key that names an approver.", default="FReceiverId.FName")),
+    ("approver_field", text("Approver", "Key that names an approver.", default="FReceiverId.FName")),
     (
         "attachment_form",
-        _text("Form of files", "Lists attached files; others found BOS_Attachment." + _UNVERIFIED),
+        text("Form of files", "Lists attached files; others found BOS_Attachment." + _UNVERIFIED),
     ),
     (
         "attachment_chunk_bytes",
-        _number("Bytes per piece", "Of an attached file." + _UNVERIFIED, default=1 << 20, minimum=1),
+        number("Bytes per piece", "Of an attached file." + _UNVERIFIED, default=1 << 20, minimum=1),
     ),
     (
         "upload_method",
-        _text(
+        text(
             "Method of uploads",
             "AttachmentUpload as the vendor's client spells it; others write AttachmentUpLoad." + _UNVERIFIED,
             default="AttachmentUpload",
@@ -116,17 +111,17 @@ _NAMED: Sequence[tuple[str, dict[str, Any]]] = (
     ),
     (
         "calls_per_minute",
-        _number(
+        number(
             "Calls per minute", "What the licence allows; empty: no limit is known." + _UNVERIFIED, minimum=1
         ),
     ),
-    ("overlap_seconds", _number("Overlap (s)", "How far the change feed looks back again.", default=120)),
+    ("overlap_seconds", number("Overlap (s)", "How far the change feed looks back again.", default=120)),
     (
         "probe_form",
-        _text("Form that everybody may read", "Confirms the data centre.", default="BD_Currency"),
+        text("Form that everybody may read", "Confirms the data centre.", default="BD_Currency"),
     ),
-    ("time_zone", _text("Time zone", "Of the server's clock.", default="Asia/Shanghai")),
-    ("verify_tls", _flag("Verify TLS", "", True)),
+    ("time_zone", text("Time zone", "Of the server's clock.", default="Asia/Shanghai")),
+    ("verify_tls", flag("Verify TLS", default=True)),
 )
 _WORDS = {
     "auth": ("signed", "password", "app_secret", "sign"),

@@ -30,6 +30,7 @@ import httpx2
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import call, dig
+from airflow_provider_docflow.core.conn_fields import text
 from airflow_provider_docflow.core.error_rules import ErrorRule, RemoteError
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import SystemProfile, Token
@@ -161,15 +162,11 @@ def resolve(settings: Mapping[str, Any]) -> SystemProfile:
     return replace(PROFILE, documents=documents(PRODUCT, settings), resolve=None)
 
 
-def _text(label: str, description: str, **schema: Any) -> dict[str, Any]:
-    return {"label": label, "description": description, "schema": {"type": ["string", "null"], **schema}}
-
-
 _FIELDS: Mapping[str, Mapping[str, Any]] = {
-    "public_key": _text("Public key", "Of the application, in base64; it seeds the signatures, so keep it."),
-    "biz_center": _text("Account set", "Code of the account set (biz_center)."),
-    "dsname": _text("Data source", "Name of the data source (dsname), where the version wants it."),
-    "user_code": _text("User code", "Of the user as whom calls are made (usercode)."),
+    "public_key": text("Public key", "Of the application, in base64; it seeds the signatures, so keep it."),
+    "biz_center": text("Account set", "Code of the account set (biz_center)."),
+    "dsname": text("Data source", "Name of the data source (dsname), where the version wants it."),
+    "user_code": text("User code", "Of the user as whom calls are made (usercode)."),
     "padding": {
         "label": "Padding",
         "description": "oaep from version 2005 on, pkcs1 before.",
@@ -180,19 +177,19 @@ _FIELDS: Mapping[str, Mapping[str, Any]] = {
         "description": "sha1prng from version 2005 on (not confirmed), none before.",
         "schema": {"type": "string", "enum": ["sha1prng", "none"], "default": "sha1prng"},
     },
-    "login_path": _text("Token path", "Behind the host.", default="/nccloud/opm/accesstoken"),
+    "login_path": text("Token path", "Behind the host.", default="/nccloud/opm/accesstoken"),
     "login_seconds": {
         "label": "Token lifetime",
         "description": "Most seconds that a token is used; the unit of expires_in is not confirmed.",
         "schema": {"type": "number", "default": 1800},
     },
-    "forms": _text(
+    "forms": text(
         "Forms",
         "JSON: document type → read, fields, head, lines, line_fields, id, number, status, write_back.",
         format="multiline",
     ),
-    "lifecycle": _text("Lifecycle", 'JSON: word of the status field → lifecycle, {"1": "active"}.'),
-    "approval": _text("Approval", 'JSON: word of the status field → approval, {"1": "approved"}.'),
+    "lifecycle": text("Lifecycle", 'JSON: word of the status field → lifecycle, {"1": "active"}.'),
+    "approval": text("Approval", 'JSON: word of the status field → approval, {"1": "approved"}.'),
 }
 PROFILE = replace(
     rest_profile(

@@ -30,6 +30,7 @@ import httpx2
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import call, dig
+from airflow_provider_docflow.core.conn_fields import text
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import SystemProfile, Token
 from airflow_provider_docflow.core.rest import Scheme, rest_profile
@@ -152,11 +153,7 @@ PROFILE = replace(
             login=_login,
             sign=_sign,
             conn_fields={
-                "login_name": {
-                    "label": "Login name",
-                    "description": "The person as whom the REST user acts.",
-                    "schema": {"type": ["string", "null"]},
-                },
+                "login_name": text("Login name", "The person as whom the REST user acts."),
                 "login_path": {
                     "label": "Token path",
                     "description": "",
@@ -167,21 +164,17 @@ PROFILE = replace(
                     "description": "How long a token is used before another is asked for; not confirmed.",
                     "schema": {"type": "number", "default": TOKEN_SECONDS},
                 },
-                "forms": {
-                    "label": "Forms",
-                    "description": "JSON: document type → fields (shown names); read, state, write_back.",
-                    "schema": {"type": ["string", "null"], "format": "multiline"},
-                },
+                "forms": text(
+                    "Forms",
+                    "JSON: document type → fields (shown names); read, state, write_back.",
+                    format="multiline",
+                ),
                 "finished_means": {
                     "label": "An ended flow is",
                     "description": "approved, where no ended flow of these forms was ever refused.",
                     "schema": {"type": "string", "enum": ["unknown", "approved"], "default": "unknown"},
                 },
-                "states": {
-                    "label": "States",
-                    "description": 'JSON: state of the flow → approval, {"15": "rejected"}.',
-                    "schema": {"type": ["string", "null"]},
-                },
+                "states": text("States", 'JSON: state of the flow → approval, {"15": "rejected"}.'),
             },
         ),
     ),

@@ -27,6 +27,7 @@ import httpx2
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import call, dig
+from airflow_provider_docflow.core.conn_fields import text
 from airflow_provider_docflow.core.error_rules import ErrorRule, RemoteError
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import ApprovalEntry, SystemProfile, Token
@@ -197,28 +198,24 @@ def resolve(settings: Mapping[str, Any]) -> SystemProfile:
     return replace(PROFILE, documents=documents(PRODUCT, settings), resolve=None)
 
 
-def _text(label: str, description: str, **schema: Any) -> dict[str, Any]:
-    return {"label": label, "description": description, "schema": {"type": ["string", "null"], **schema}}
-
-
 _FIELDS: Mapping[str, Mapping[str, Any]] = {
-    "spk": _text("spk", "The server's public key, as the registration (regist) gave it."),
-    "user_id": _text("User id", "Id, not login name, of the user as whom calls are made."),
-    "login_path": _text("Token path", "Behind the host.", default="/api/ec/dev/auth/applytoken"),
+    "spk": text("spk", "The server's public key, as the registration (regist) gave it."),
+    "user_id": text("User id", "Id, not login name, of the user as whom calls are made."),
+    "login_path": text("Token path", "Behind the host.", default="/api/ec/dev/auth/applytoken"),
     "login_seconds": {
         "label": "Token lifetime",
         "description": "Seconds that a token is asked for (header time); not confirmed.",
         "schema": {"type": "integer", "default": 1800},
     },
-    "forms": _text(
+    "forms": text(
         "Forms",
         "JSON: document type → fields, lines (detail table), line_fields, number; read, state, write_back.",
         format="multiline",
     ),
-    "archived": _text(
+    "archived": text(
         "Archived means", 'JSON: status of an archived request → approval, {"归档": "approved"}.'
     ),
-    "decisions": _text("Decisions", 'JSON: operateType of an opinion → decision, {"批准": "approved"}.'),
+    "decisions": text("Decisions", 'JSON: operateType of an opinion → decision, {"批准": "approved"}.'),
 }
 PROFILE = replace(
     rest_profile(

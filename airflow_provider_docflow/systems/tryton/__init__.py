@@ -35,6 +35,7 @@ import hashlib
 from datetime import date
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.conn_fields import number, text
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import SystemProfile
 from airflow_provider_docflow.core.site import Site
@@ -72,26 +73,22 @@ PROFILE = SystemProfile(
     errors=wire.ERRORS,
     lookups=LOOKUPS,
     conn_fields={
-        "api_key": {
-            "label": "API key (REST)",
-            "schema": {"type": ["string", "null"], "format": "password"},
-            "description": "Validated user application key for REST; small reads then need no session.",
-        },
-        "web_client_url": {
-            "label": "Web client URL",
-            "schema": {"type": ["string", "null"]},
-            "description": "Where people open Tryton in a browser; empty: links open the desktop client.",
-        },
-        "time_zone": {
-            "label": "Time zone",
-            "schema": {"type": ["string", "null"], "default": "UTC"},
-            "description": "IANA zone in which the day of a document without a date is taken.",
-        },
-        "overlap_seconds": {
-            "label": "Longest transaction (s)",
-            "schema": {"type": ["integer", "null"], "default": 120},
-            "description": "How far the change feed looks back for records that were committed late.",
-        },
+        "api_key": text(
+            "API key (REST)",
+            "Validated user application key for REST; small reads then need no session.",
+            format="password",
+        ),
+        "web_client_url": text(
+            "Web client URL", "Where people open Tryton in a browser; empty: links open the desktop client."
+        ),
+        "time_zone": text(
+            "Time zone", "IANA zone in which the day of a document without a date is taken.", default="UTC"
+        ),
+        "overlap_seconds": number(
+            "Longest transaction (s)",
+            "How far the change feed looks back for records that were committed late.",
+            default=120,
+        ),
     },
     ui_field_behaviour={
         "relabeling": {"schema": "Database"},
