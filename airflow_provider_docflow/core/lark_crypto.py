@@ -12,7 +12,7 @@ import hashlib
 import os
 
 from airflow_provider_docflow.core.signing import same
-from airflow_provider_docflow.exceptions import Authentication
+from airflow_provider_docflow.exceptions import Authentication, Misconfigured
 
 _BLOCK = 16
 
@@ -26,15 +26,27 @@ def check_lark_signature(given: str, timestamp: str, nonce: str, encrypt_key: st
     """Refuse a body that was not signed with the key.
 
     :raises Authentication: the signature is another one.
+    :raises Misconfigured: the key is empty.
     """
+    _check_key(encrypt_key)
     if not same(lark_signature(timestamp, nonce, encrypt_key, body), given):
         raise Authentication("the signature of an event does not fit the Encrypt Key.", field="encrypt_key")
 
 
+def _check_key(encrypt_key: str) -> None:
+    if not encrypt_key.strip():
+        # Everybody can sign and encrypt with an empty key.
+        raise Misconfigured("the Encrypt Key is empty.", field="encrypt_key")
+
+
 class LarkCipher:
-    """Encrypts and decrypts with one application's Encrypt Key."""
+    """Encrypts and decrypts with one application's Encrypt Key.
+
+    :raises Misconfigured: it is empty.
+    """
 
     def __init__(self, encrypt_key: str) -> None:
+        _check_key(encrypt_key)
         self._key = hashlib.sha256(encrypt_key.encode()).digest()
 
     def encrypt(self, text: str, *, iv: bytes | None = None) -> str:

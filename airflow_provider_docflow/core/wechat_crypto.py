@@ -42,10 +42,14 @@ class WechatCrypto:
     :param token: the token agreed with the vendor; it signs.
     :param encoding_aes_key: 43 characters; it encrypts.
     :param receive_id: whom a message is meant for: corp id, suite key or app key, by kind of application.
-    :raises Misconfigured: when the key is not 43 base64 characters.
+    :raises Misconfigured: when the key is not 43 base64 characters, or another part is empty.
     """
 
     def __init__(self, token: str, encoding_aes_key: str, receive_id: str) -> None:
+        for name, value in (("token", token), ("receive_id", receive_id)):
+            if not value.strip():
+                # Everybody can sign with an empty token, and what names no receiver is meant for nobody.
+                raise Misconfigured(f"the {name} of the callback is empty", field=name)
         if len(encoding_aes_key) != _KEY_CHARACTERS:
             raise Misconfigured(
                 f"the encoding AES key has {len(encoding_aes_key)} characters instead of {_KEY_CHARACTERS}",

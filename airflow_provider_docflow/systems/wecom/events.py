@@ -48,6 +48,9 @@ def open_delivery(site: Site, delivery: Delivery, now: float) -> Opened:
     text = _decrypted(site, sealed)
     signed_at = float(sealed.timestamp)
     if checks_address:
+        if "<" in text:
+            # The same scheme seals events: a delivery that was caught would be given back readable.
+            raise exc.InvalidDocument("this is no echo.", system=site.conn_id, field="echostr")
         return Opened(
             events=(), answer=Answer(body=text.encode()), signed_at=signed_at, replay_key=sealed.signature
         )
@@ -99,6 +102,7 @@ def _events(site: Site, text: str) -> tuple[Event, ...]:
         raise exc.InvalidDocument(
             f"an event cannot be read: {error}.", system=site.conn_id, field="ApprovalInfo"
         ) from None
+    _check_corporation(site, body)
     kind = body.get("Event")
     if kind not in (SYSTEM, ENGINE):
         return ()
@@ -108,6 +112,15 @@ def _events(site: Site, text: str) -> tuple[Event, ...]:
     if not isinstance(number, str) or not number:
         raise exc.InvalidDocument("an event names no approval.", system=site.conn_id, field="SpNo")
     return (_told(site, str(kind), number, body, info),)
+
+
+def _check_corporation(site: Site, body: Mapping[str, Any]) -> None:
+    suite, told = str(site.setting("callback_receive_id") or ""), _text(body, "ToUserName")
+    # A suite gets the events of every corporation that has installed it.
+    if suite and told not in ("", suite, corp_id(site)):
+        raise exc.Authentication(
+            "an event is about another corporation.", system=site.conn_id, field="ToUserName"
+        )
 
 
 def _told(site: Site, kind: str, number: str, body: Mapping[str, Any], info: Mapping[str, Any]) -> Event:

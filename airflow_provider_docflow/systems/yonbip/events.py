@@ -40,7 +40,7 @@ def open_delivery(site: Site, delivery: Delivery, now: float) -> Opened:
     :raises Misconfigured: the connection has no secret.
     :raises InvalidDocument: it is the platform's, and says nothing that can be understood.
     """
-    if not (site.username and site.password):
+    if not (site.username.strip() and site.password.strip()):
         raise exc.Misconfigured(
             f"connection {site.conn_id} has no secret to check deliveries with.",
             system=site.conn_id,
