@@ -17,24 +17,19 @@ Paths and fields after the vendor's published client (alibabacloud-dingtalk 2.2.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.paging import one_by_one
 from airflow_provider_docflow.core.profile import (
-    Changes,
     DocumentProfile,
     Limit,
-    Page,
     Probe,
-    Query,
     SystemProfile,
     Write,
 )
-from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import DocumentType
 from airflow_provider_docflow.systems.dingtalk import (
     actions,
@@ -73,8 +68,8 @@ _SETTLE_SECONDS = 60.0
 def _document(document_type: str) -> DocumentProfile:
     return DocumentProfile(
         read=reading.read,
-        search=_search(document_type),
-        changes=_changes(document_type),
+        search=lambda site, query, position: listing.search(site, document_type, query, position),
+        changes=lambda site, cursor: listing.changes(site, document_type, cursor),
         create=Write(
             run=one_by_one(creating.create),
             find=creating.find,
@@ -88,20 +83,6 @@ def _document(document_type: str) -> DocumentProfile:
         axes=("lifecycle", "approval"),
         attachments=("read", "write"),
     )
-
-
-def _search(document_type: str) -> Callable[[Site, Query, str | None], Exchange[Page]]:
-    def search(site: Site, query: Query, position: str | None) -> Exchange[Page]:
-        return (yield from listing.search(site, document_type, query, position))
-
-    return search
-
-
-def _changes(document_type: str) -> Callable[[Site, str], Exchange[Changes]]:
-    def changes(site: Site, cursor: str) -> Exchange[Changes]:
-        return (yield from listing.changes(site, document_type, cursor))
-
-    return changes
 
 
 def resolve(settings: Mapping[str, Any]) -> SystemProfile:

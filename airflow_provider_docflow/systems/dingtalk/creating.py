@@ -18,13 +18,15 @@ from typing import Any
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import dig
 from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.oa.instants import now
+from airflow_provider_docflow.core.oa.listing import Position
 from airflow_provider_docflow.core.profile import Finding, Reading, WriteItem, Written
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import Document, DocumentRef
 from airflow_provider_docflow.systems.dingtalk import filling
 from airflow_provider_docflow.systems.dingtalk.forms import Form, form_of
-from airflow_provider_docflow.systems.dingtalk.listing import Position, list_ids, reachable
-from airflow_provider_docflow.systems.dingtalk.reading import INSTANCES, fetch, now, reading_of
+from airflow_provider_docflow.systems.dingtalk.listing import WINDOW, list_ids, reachable
+from airflow_provider_docflow.systems.dingtalk.reading import INSTANCES, fetch, reading_of
 from airflow_provider_docflow.systems.dingtalk.wire import about, api, moment
 
 MOST_NODES, MOST_COPIES, MOST_USERS_IN_LIST = 20, 50, 10
@@ -142,7 +144,7 @@ def find(site: Site, items: Sequence[WriteItem]) -> Exchange[list[Finding]]:
 
 
 def _started(site: Site, form: Form, start: Any, users: Sequence[str]) -> Exchange[list[Reading]]:
-    at: Position | None = Position.over(reachable(site, start), now())
+    at: Position | None = Position.over(reachable(site, start), now(), WINDOW)
     found: dict[str, Reading] = {}
     seen: set[str] = set()
     while at is not None:

@@ -9,21 +9,26 @@ Page: "obtain-an-approval-list-of-instance-ids".
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import dig
 from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.oa.instants import now, span_milliseconds
+from airflow_provider_docflow.core.oa.listing import (
+    Position,
+    created_span,
+    page_of,
+    ref_of,
+    refuse_changed_since,
+)
 from airflow_provider_docflow.core.profile import Changes, Page, Query, Reading
 from airflow_provider_docflow.core.site import Site
-from airflow_provider_docflow.document import DocumentRef, DocumentType
 from airflow_provider_docflow.systems.dingtalk.forms import Form, form_of
-from airflow_provider_docflow.systems.dingtalk.reading import attached_to, get, now, reading_of
-from airflow_provider_docflow.systems.dingtalk.wire import about, api, milliseconds
+from airflow_provider_docflow.systems.dingtalk.reading import attached_to, get, reading_of
+from airflow_provider_docflow.systems.dingtalk.wire import about, api
 
 LIST = "/v1.0/workflow/processes/instanceIds/query"
 PAGE = 20
@@ -35,44 +40,6 @@ MOST_IDS = 10_000
 OVERLAP = timedelta(minutes=10)
 """A change feed looks back this far again: an instance may show in the list later than it was created,
 and DingTalk's clock may be behind ours."""
-
-
-@dataclass(frozen=True)
-class Position:
-    """Where a listing stands: the window in epoch milliseconds, the end of all, the cursor in the window."""
-
-    start: int
-    end: int
-    last: int
-    token: int = 0
-
-    @classmethod
-    def over(cls, start: datetime, end: datetime) -> Position:
-        """Begin a listing; a span longer than DingTalk's window is walked in several."""
-        return cls(milliseconds(start), milliseconds(min(end, start + WINDOW)), milliseconds(end))
-
-    def after(self, token: Any) -> Position | None:
-        """Return the next page, or the next window, or None at the end."""
-        if token not in (None, ""):
-            return replace(self, token=int(token))
-        if self.end >= self.last:
-            return None
-        following = self.end + 1
-        return Position(following, min(self.last, following + milliseconds_of(WINDOW)), self.last)
-
-    def text(self) -> str:
-        """Return the position as text, for pages and cursors."""
-        return json.dumps([self.start, self.end, self.last, self.token])
-
-    @classmethod
-    def read(cls, text: str) -> Position:
-        """Read what :meth:`text` wrote."""
-        return cls(*json.loads(text))
-
-
-def milliseconds_of(span: timedelta) -> int:
-    """Return a span in milliseconds."""
-    return span // timedelta(milliseconds=1)
 
 
 def list_ids(
@@ -92,7 +59,7 @@ def list_ids(
     body: dict[str, Any] = {
         "processCode": form.process_code,
         "startTime": at.start,
-        "nextToken": at.token,
+        "nextToken": int(at.token or 0),
         "maxResults": PAGE,
     }
     if not (open_end and at.end == at.last):
@@ -105,13 +72,14 @@ def list_ids(
     ids = dig(answer, "result.list")
     if not isinstance(ids, list):
         raise exc.TransientError("DingTalk answers a listing without a list.", system=site.conn_id)
-    if at.token + len(ids) >= MOST_IDS:
+    if int(at.token or 0) + len(ids) >= MOST_IDS:
         raise exc.Rejected(
             f"a window of the listing holds {MOST_IDS} approvals or more, of which DingTalk shows no others.",
             system=site.conn_id,
             remedy="Ask for a shorter span of creation (raw={'created_from': …, 'created_to': …}).",
         )
-    return [str(found) for found in ids], at.after(dig(answer, "result.nextToken"))
+    token = dig(answer, "result.nextToken")
+    return [str(found) for found in ids], at.after("" if token is None else str(token), WINDOW)
 
 
 def search(site: Site, document_type: str, query: Query, position: str | None) -> Exchange[Page]:
@@ -124,22 +92,15 @@ def search(site: Site, document_type: str, query: Query, position: str | None) -
     :raises Unsupported: ``changed_since``, which DingTalk cannot be asked for.
     """
     form = form_of(site, document_type)
-    if query.changed_since is not None:
-        raise exc.Unsupported(
-            "DingTalk lists approvals by their creation only.",
-            system=site.conn_id,
-            field="changed_since",
-            remedy="Read the approvals that are awaited, or have DingTalk's events sent.",
-        )
-    at = Position.read(position) if position else Position.over(*_span(site, query))
+    refuse_changed_since(site, query)
+    at = Position.read(position) if position else Position.over(*_span(site, query), WINDOW)
     users = [str(user) for user in query.raw.get("user_ids") or ()]
     statuses = list(query.raw.get("statuses") or ())
-    until = _until(site, query)
+    until = created_span(site, query)[1]
     open_end = until is None or until >= now()
     ids, following = yield from list_ids(site, form, at, users=users, statuses=statuses, open_end=open_end)
     readings = yield from _created(site, form, ids)
-    wanted = tuple(reading for reading in readings if _matches(reading, query))
-    return Page(readings=wanted, next=None if following is None else following.text())
+    return page_of(readings, query, following)
 
 
 def _created(site: Site, form: Form, ids: Sequence[str]) -> Exchange[list[Reading]]:
@@ -154,23 +115,9 @@ def _created(site: Site, form: Form, ids: Sequence[str]) -> Exchange[list[Readin
 
 
 def _span(site: Site, query: Query) -> tuple[datetime, datetime]:
-    start, end = _instant(site, query, "created_from"), _until(site, query)
-    if start is None and query.issued_from and _instant(site, query, "created_to") is None:
-        start = datetime.combine(query.issued_from, time.min, site.time_zone).astimezone(UTC) - _margin(site)
-    end = min(end or now(), now())
+    start, until = created_span(site, query)
+    end = min(until or now(), now())
     return reachable(site, min(start or end - WINDOW, end)), end
-
-
-def _until(site: Site, query: Query) -> datetime | None:
-    """Return where a listing ends by creation; None if the query does not say."""
-    end = _instant(site, query, "created_to")
-    if end is None and query.issued_to and _instant(site, query, "created_from") is None:
-        end = datetime.combine(query.issued_to, time.max, site.time_zone).astimezone(UTC) + _margin(site)
-    return end
-
-
-def _margin(site: Site) -> timedelta:
-    return timedelta(days=int(site.setting("listing_margin_days", 31)))
 
 
 def reachable(site: Site, start: datetime) -> datetime:
@@ -184,33 +131,6 @@ def reachable(site: Site, start: datetime) -> datetime:
     return start
 
 
-def _instant(site: Site, query: Query, name: str) -> datetime | None:
-    given = query.raw.get(name)
-    found = datetime.fromisoformat(given) if isinstance(given, str) else given
-    if found is not None and (not isinstance(found, datetime) or found.tzinfo is None):
-        raise exc.Misconfigured(
-            f"{given!r} is no instant with a time zone.", system=site.conn_id, field=f"raw.{name}"
-        )
-    return found
-
-
-def _matches(reading: Reading, query: Query) -> bool:
-    document = reading.document
-    day = document.issue_date if document else None
-    return (
-        (not query.numbers or reading.ref.number in query.numbers)
-        and (not query.company_code or reading.company_code == query.company_code)
-        and (not query.party or query.party in _parties(reading))
-        and (query.issued_from is None or (day is not None and day >= query.issued_from))
-        and (query.issued_to is None or (day is not None and day <= query.issued_to))
-    )
-
-
-def _parties(reading: Reading) -> set[str]:
-    lines = reading.document.lines if reading.document else ()
-    return {reading.party} | {line.seller_supplier_party.id for line in lines if line.seller_supplier_party}
-
-
 def changes(site: Site, document_type: str, cursor: str) -> Exchange[Changes]:
     """Return instances created since a cursor, without reading them: new documents, and the instances by
     which approved ones are modified or revoked (reading such an id gives the document it belongs to).
@@ -220,17 +140,14 @@ def changes(site: Site, document_type: str, cursor: str) -> Exchange[Changes]:
     """
     form = form_of(site, document_type)
     end = now()
-    at = Position.read(cursor) if cursor else Position.over(end - WINDOW, end)
-    if cursor and at.token == 0 and at.end == at.last:
+    at = Position.read(cursor) if cursor else Position.over(end - WINDOW, end, WINDOW)
+    if cursor and not at.token and at.end == at.last:
         start = reachable(site, datetime.fromtimestamp(at.start / 1000, UTC))
-        at = Position.over(start, max(end, start))
+        at = Position.over(start, max(end, start), WINDOW)
     ids, following = yield from list_ids(site, form, at, open_end=True)
-    refs = tuple(
-        DocumentRef(site.known_instance, "", DocumentType(form.document_type), instance_id)
-        for instance_id in ids
-    )
+    refs = tuple(ref_of(site, form.document_type, instance_id) for instance_id in ids)
     more = following is not None
     if following is None:
-        again = max(at.start, at.last - milliseconds_of(OVERLAP))
+        again = max(at.start, at.last - span_milliseconds(OVERLAP))
         following = Position(again, again, again)
     return Changes(refs=refs, cursor=following.text(), more=more)

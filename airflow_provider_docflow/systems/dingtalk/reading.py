@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import dig
 from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.oa.instants import now
 from airflow_provider_docflow.core.profile import Reading
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import Document, DocumentRef, DocumentType, material_hash
@@ -23,11 +23,6 @@ from airflow_provider_docflow.systems.dingtalk.states import Bundle, Raw
 from airflow_provider_docflow.systems.dingtalk.wire import about, api
 
 INSTANCES = "/v1.0/workflow/processInstances"
-
-
-def now() -> datetime:
-    """Return this moment."""
-    return datetime.now(UTC)
 
 
 def get(site: Site, instance_id: str) -> Exchange[Raw]:

@@ -15,9 +15,10 @@ from typing import Any
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import dig
 from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.oa.instants import milliseconds
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.systems.dingtalk.people import union_id
-from airflow_provider_docflow.systems.dingtalk.wire import api, milliseconds
+from airflow_provider_docflow.systems.dingtalk.wire import api
 
 TASKS = "/v1.0/todo/users/{owner}/tasks"
 LONGEST_SUBJECT, LONGEST_DESCRIPTION = 1024, 4096

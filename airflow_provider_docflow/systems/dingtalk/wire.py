@@ -146,11 +146,6 @@ def moment(text: Any) -> datetime | None:
     return found.astimezone(UTC) if found.tzinfo else None
 
 
-def milliseconds(instant: datetime) -> int:
-    """Return an instant as DingTalk's filters want it."""
-    return int(instant.timestamp() * 1000)
-
-
 @contextmanager
 def about(document: str) -> Iterator[None]:
     """Put the document's number on errors that pass through."""

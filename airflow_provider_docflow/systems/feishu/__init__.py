@@ -18,24 +18,19 @@ Paths and fields after the vendor's documentation and published client (lark-oap
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from airflow_provider_docflow.core.conn_fields import flag, number, text, whole
-from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import (
-    Changes,
     DocumentProfile,
     Limit,
-    Page,
     Probe,
-    Query,
     SystemProfile,
     Write,
 )
-from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import DocumentType
 from airflow_provider_docflow.systems.feishu import (
     actions,
@@ -64,8 +59,8 @@ _MONTH = 30 * 86_400.0
 def _document(document_type: str) -> DocumentProfile:
     return DocumentProfile(
         read=reading.read,
-        search=_search(document_type),
-        changes=_changes(document_type),
+        search=lambda site, query, position: listing.search(site, document_type, query, position),
+        changes=lambda site, cursor: listing.changes(site, document_type, cursor),
         create=Write(
             run=creating.create,
             find=creating.find,
@@ -80,20 +75,6 @@ def _document(document_type: str) -> DocumentProfile:
         axes=("lifecycle", "approval"),
         attachments=("read",),
     )
-
-
-def _search(document_type: str) -> Callable[[Site, Query, str | None], Exchange[Page]]:
-    def search(site: Site, query: Query, position: str | None) -> Exchange[Page]:
-        return (yield from listing.search(site, document_type, query, position))
-
-    return search
-
-
-def _changes(document_type: str) -> Callable[[Site, str], Exchange[Changes]]:
-    def changes(site: Site, cursor: str) -> Exchange[Changes]:
-        return (yield from listing.changes(site, document_type, cursor))
-
-    return changes
 
 
 def resolve(settings: Mapping[str, Any]) -> SystemProfile:

@@ -9,20 +9,25 @@ of new instances. What is decided later shows when the instance itself is read, 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.exchange import Exchange
-from airflow_provider_docflow.core.profile import Changes, Page, Query, Reading
+from airflow_provider_docflow.core.oa.instants import milliseconds, now
+from airflow_provider_docflow.core.oa.listing import (
+    Position,
+    created_span,
+    page_of,
+    ref_of,
+    refuse_changed_since,
+)
+from airflow_provider_docflow.core.profile import Changes, Page, Query
 from airflow_provider_docflow.core.site import Site
-from airflow_provider_docflow.document import DocumentRef, DocumentType
 from airflow_provider_docflow.systems.feishu.forms import Form, form_of
 from airflow_provider_docflow.systems.feishu.reading import INSTANCES, each
-from airflow_provider_docflow.systems.feishu.wire import api, epoch, id_type, now
+from airflow_provider_docflow.systems.feishu.wire import api, id_type
 
 QUERY_PAGE, LIST_PAGE = 200, 100
 QUERY_WINDOW = timedelta(days=30) - timedelta(milliseconds=1)
@@ -34,42 +39,8 @@ AHEAD = timedelta(hours=8)
 """How far ahead of our clock the last window ends: Feishu's may be, and both lists want an end."""
 
 
-@dataclass(frozen=True)
-class Position:
-    """Where a listing stands: its window and the end of all in epoch milliseconds, the cursor inside."""
-
-    start: int
-    end: int
-    last: int
-    token: str = ""
-
-    @classmethod
-    def over(cls, start: datetime, end: datetime, window: timedelta) -> Position:
-        """Begin a listing; a longer span than Feishu's window is walked in several."""
-        return cls(epoch(start), epoch(min(end, start + window)), epoch(end))
-
-    def after(self, data: Mapping[str, Any], window: timedelta) -> Position | None:
-        """Return the next page, or the next window, or None at the end."""
-        token = str(data.get("page_token") or "")
-        if data.get("has_more") and token:
-            return replace(self, token=token)
-        if self.end >= self.last:
-            return None
-        following = self.end + 1
-        return Position(following, min(self.last, following + _milliseconds(window)), self.last)
-
-    def text(self) -> str:
-        """Return the position as text, for pages and cursors."""
-        return json.dumps([self.start, self.end, self.last, self.token])
-
-    @classmethod
-    def read(cls, text: str) -> Position:
-        """Read what :meth:`text` wrote."""
-        return cls(*json.loads(text))
-
-
-def _milliseconds(span: timedelta) -> int:
-    return span // timedelta(milliseconds=1)
+def _token(data: Mapping[str, Any]) -> str:
+    return str(data.get("page_token") or "") if data.get("has_more") else ""
 
 
 def search(site: Site, document_type: str, query: Query, position: str | None) -> Exchange[Page]:
@@ -82,18 +53,10 @@ def search(site: Site, document_type: str, query: Query, position: str | None) -
     :raises Unsupported: ``changed_since``, which Feishu cannot be asked for.
     """
     form = form_of(site, document_type)
-    if query.changed_since is not None:
-        raise exc.Unsupported(
-            "Feishu lists approvals by their creation only.",
-            system=site.conn_id,
-            field="changed_since",
-            remedy="Read the approvals that are awaited, or have Feishu's events sent.",
-        )
+    refuse_changed_since(site, query)
     at = Position.read(position) if position else Position.over(*_span(site, query), QUERY_WINDOW)
     codes, following = yield from _query(site, form, query, at)
-    readings = yield from each(site, form, codes)
-    wanted = tuple(reading for reading in readings if _matches(reading, query))
-    return Page(readings=wanted, next=None if following is None else following.text())
+    return page_of((yield from each(site, form, codes)), query, following)
 
 
 def _query(site: Site, form: Form, query: Query, at: Position) -> Exchange[tuple[list[str], Position | None]]:
@@ -112,45 +75,13 @@ def _query(site: Site, form: Form, query: Query, at: Position) -> Exchange[tuple
     data = yield from api(site, "POST", f"{INSTANCES}/query", json=body, params=params)
     listed = data.get("instance_list") or []
     codes = [str(one["instance"]["code"]) for one in listed if isinstance(one.get("instance"), Mapping)]
-    return codes, at.after(data, QUERY_WINDOW)
+    return codes, at.after(_token(data), QUERY_WINDOW)
 
 
 def _span(site: Site, query: Query) -> tuple[datetime, datetime]:
-    start, end = _instant(site, query, "created_from"), _instant(site, query, "created_to")
-    margin = timedelta(days=int(site.setting("listing_margin_days", 31)))
-    if start is None and query.issued_from and end is None:
-        start = datetime.combine(query.issued_from, time.min, site.time_zone).astimezone(UTC) - margin
-    if end is None and query.issued_to and _instant(site, query, "created_from") is None:
-        end = datetime.combine(query.issued_to, time.max, site.time_zone).astimezone(UTC) + margin
-    end = min(end or now() + AHEAD, now() + AHEAD)
+    start, until = created_span(site, query)
+    end = min(until or now() + AHEAD, now() + AHEAD)
     return min(start or end - QUERY_WINDOW, end), end
-
-
-def _instant(site: Site, query: Query, name: str) -> datetime | None:
-    given = query.raw.get(name)
-    found = datetime.fromisoformat(given) if isinstance(given, str) else given
-    if found is not None and (not isinstance(found, datetime) or found.tzinfo is None):
-        raise exc.Misconfigured(
-            f"{given!r} is no instant with a time zone.", system=site.conn_id, field=f"raw.{name}"
-        )
-    return found
-
-
-def _matches(reading: Reading, query: Query) -> bool:
-    document = reading.document
-    day = document.issue_date if document else None
-    return (
-        (not query.numbers or reading.ref.number in query.numbers)
-        and (not query.company_code or reading.company_code == query.company_code)
-        and (not query.party or query.party in _parties(reading))
-        and (query.issued_from is None or (day is not None and day >= query.issued_from))
-        and (query.issued_to is None or (day is not None and day <= query.issued_to))
-    )
-
-
-def _parties(reading: Reading) -> set[str]:
-    lines = reading.document.lines if reading.document else ()
-    return {reading.party} | {line.seller_supplier_party.id for line in lines if line.seller_supplier_party}
 
 
 def changes(site: Site, document_type: str, cursor: str) -> Exchange[Changes]:
@@ -167,12 +98,10 @@ def changes(site: Site, document_type: str, cursor: str) -> Exchange[Changes]:
         start = datetime.fromtimestamp(at.start / 1000, UTC)
         at = Position.over(start, max(end, start), LIST_WINDOW)
     codes, following = yield from _list(site, form, at)
-    refs = tuple(
-        DocumentRef(site.known_instance, "", DocumentType(form.document_type), code) for code in codes
-    )
+    refs = tuple(ref_of(site, form.document_type, code) for code in codes)
     more = following is not None
     if following is None:
-        again = min(at.last, epoch(now() - OVERLAP))
+        again = min(at.last, milliseconds(now() - OVERLAP))
         following = Position(again, again, again)
     return Changes(refs=refs, cursor=following.text(), more=more)
 
@@ -195,4 +124,4 @@ def _list(site: Site, form: Form, at: Position) -> Exchange[tuple[Sequence[str],
     # A window without instances may have no list at all.
     if codes is not None and not isinstance(codes, list):
         raise exc.TransientError("Feishu answers a listing without a list.", system=site.conn_id)
-    return [str(code) for code in codes or ()], at.after(data, LIST_WINDOW)
+    return [str(code) for code in codes or ()], at.after(_token(data), LIST_WINDOW)

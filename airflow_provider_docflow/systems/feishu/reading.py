@@ -16,6 +16,7 @@ from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.oa.instants import now
 from airflow_provider_docflow.core.profile import Reading
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import Document, DocumentRef, DocumentType, material_hash
@@ -23,7 +24,7 @@ from airflow_provider_docflow.systems.feishu import controls, describing, fillin
 from airflow_provider_docflow.systems.feishu.controls import Item, Setting
 from airflow_provider_docflow.systems.feishu.forms import Form, form_of
 from airflow_provider_docflow.systems.feishu.states import Raw
-from airflow_provider_docflow.systems.feishu.wire import about, api, id_type, now, person
+from airflow_provider_docflow.systems.feishu.wire import about, api, id_type, person
 
 INSTANCES = "/open-apis/approval/v4/instances"
 INSTANCE = INSTANCES + "/{code}"

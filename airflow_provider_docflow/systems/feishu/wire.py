@@ -134,16 +134,6 @@ def moment(milliseconds: Any) -> datetime | None:
     return datetime.fromtimestamp(int(text) / 1000, UTC) if text.isdigit() and int(text) else None
 
 
-def epoch(instant: datetime) -> int:
-    """Return an instant in milliseconds."""
-    return int(instant.timestamp() * 1000)
-
-
-def now() -> datetime:
-    """Return this moment."""
-    return datetime.now(UTC)
-
-
 @contextmanager
 def about(document: str) -> Iterator[None]:
     """Put the document's number on errors that pass through."""

@@ -18,14 +18,16 @@ from typing import Any
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import dig
 from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.oa.instants import now
+from airflow_provider_docflow.core.oa.listing import Position
 from airflow_provider_docflow.core.profile import Finding, Reading, WriteItem, Written
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import Document, DocumentRef
 from airflow_provider_docflow.systems.wecom import filling, nodes, parsing, templates
 from airflow_provider_docflow.systems.wecom.forms import Form, form_of
-from airflow_provider_docflow.systems.wecom.listing import Position, list_numbers
+from airflow_provider_docflow.systems.wecom.listing import begin, list_numbers
 from airflow_provider_docflow.systems.wecom.reading import get, reading_of
-from airflow_provider_docflow.systems.wecom.wire import about, api, moment, now, seconds
+from airflow_provider_docflow.systems.wecom.wire import about, api, moment, seconds
 
 SUBMIT = "oa/applyevent"
 CLOCK_SKEW = timedelta(minutes=10)
@@ -156,7 +158,7 @@ def _submitted_since(
     site: Site, form: Form, start: datetime, creator: str, found: dict[str, Reading]
 ) -> Exchange[None]:
     """Read into ``found`` what somebody, or everybody, submitted since ``start``."""
-    at: Position | None = Position.over(site, seconds(start))
+    at: Position | None = begin(site, seconds(start))
     filters = [("creator", creator)] if creator else []
     while at is not None:
         numbers, at = yield from list_numbers(site, form, at, filters)

@@ -9,19 +9,25 @@ approval itself is read, or through an event. Page 91816 (``oa/getapprovalinfo``
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from dataclasses import replace
+from datetime import timedelta
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.oa.instants import now
+from airflow_provider_docflow.core.oa.listing import (
+    Position,
+    created_span,
+    page_of,
+    ref_of,
+    refuse_changed_since,
+)
 from airflow_provider_docflow.core.profile import Changes, Page, Query, Reading
 from airflow_provider_docflow.core.site import Site
-from airflow_provider_docflow.document import DocumentRef, DocumentType
 from airflow_provider_docflow.systems.wecom.forms import Form, form_of
 from airflow_provider_docflow.systems.wecom.reading import get, reading_of
-from airflow_provider_docflow.systems.wecom.wire import about, api, moment, now, seconds
+from airflow_provider_docflow.systems.wecom.wire import about, api, moment, seconds
 
 LIST = "oa/getapprovalinfo"
 PAGE = 100
@@ -35,43 +41,25 @@ OVERLAP = timedelta(minutes=10)
 _FOR_EVER = 1 << 40
 
 
-@dataclass(frozen=True)
-class Position:
-    """Where a listing stands, in epoch seconds: the window, the end of all, the cursor in the window.
+def begin(site: Site, start: int, last: int = _FOR_EVER) -> Position:
+    """Begin a listing, in epoch seconds; a span longer than WeCom's window is walked in several.
 
     The window is ``start <= submitted < end``. An open listing ends in the future: what is submitted while it
     runs, or by a clock ahead of ours, belongs to it.
     """
+    end = min(last, start + window(site))
+    if not site.setting("listing_ahead", True):
+        end = min(end, max(seconds(now()) - EDGE, start + 1))
+    return Position(start, end, last)
 
-    start: int
-    end: int
-    last: int
-    token: str = ""
 
-    @classmethod
-    def over(cls, site: Site, start: int, last: int = _FOR_EVER) -> Position:
-        """Begin a listing; a span longer than WeCom's window is walked in several."""
-        end = min(last, start + window(site))
-        if not site.setting("listing_ahead", True):
-            end = min(end, max(seconds(now()) - EDGE, start + 1))
-        return cls(start, end, last)
-
-    def after(self, site: Site, token: str) -> Position | None:
-        """Return the next page, or the next window, or None at the end."""
-        if token:
-            return replace(self, token=token)
-        if self.end >= min(self.last, seconds(now()) - EDGE):
-            return None
-        return Position.over(site, self.end, self.last)
-
-    def text(self) -> str:
-        """Return the position as text, for pages and cursors."""
-        return json.dumps([self.start, self.end, self.last, self.token])
-
-    @classmethod
-    def read(cls, text: str) -> Position:
-        """Read what :meth:`text` wrote."""
-        return cls(*json.loads(text))
+def _after(site: Site, at: Position, token: str) -> Position | None:
+    """Return the next page, or the next window, or None at the end."""
+    if token:
+        return replace(at, token=token)
+    if at.end >= min(at.last, seconds(now()) - EDGE):
+        return None
+    return begin(site, at.end, at.last)
 
 
 def window(site: Site) -> int:
@@ -107,7 +95,7 @@ def list_numbers(
         raise exc.TransientError("WeCom answers a listing without a list.", system=site.conn_id)
     if following and following == at.token:
         raise exc.TransientError("WeCom's listing continues as itself.", system=site.conn_id)
-    return [str(number) for number in numbers], at.after(site, following)
+    return [str(number) for number in numbers], _after(site, at, following)
 
 
 def search(site: Site, document_type: str, query: Query, position: str | None) -> Exchange[Page]:
@@ -121,18 +109,10 @@ def search(site: Site, document_type: str, query: Query, position: str | None) -
     :raises Unsupported: ``changed_since``, which WeCom cannot be asked for.
     """
     form = form_of(site, document_type)
-    if query.changed_since is not None:
-        raise exc.Unsupported(
-            "WeCom lists approvals by their submission only.",
-            system=site.conn_id,
-            field="changed_since",
-            remedy="Read the approvals that are awaited, or have WeCom's events sent.",
-        )
-    at = Position.read(position) if position else Position.over(site, *_span(site, query))
+    refuse_changed_since(site, query, "submission")
+    at = Position.read(position) if position else begin(site, *_span(site, query))
     numbers, following = yield from list_numbers(site, form, at, _filters(query))
-    found = yield from _submitted(site, form, at, numbers)
-    wanted = tuple(reading for reading in found if _matches(reading, query))
-    return Page(readings=wanted, next=None if following is None else following.text())
+    return page_of((yield from _submitted(site, form, at, numbers)), query, following)
 
 
 def _filters(query: Query) -> list[tuple[str, str]]:
@@ -154,43 +134,10 @@ def _submitted(site: Site, form: Form, at: Position, numbers: Sequence[str]) -> 
 
 
 def _span(site: Site, query: Query) -> tuple[int, int]:
-    start, end = _instant(site, query, "created_from"), _instant(site, query, "created_to")
-    margin = timedelta(days=int(site.setting("listing_margin_days", SPAN_DAYS)))
-    if start is None and end is None:
-        if query.issued_from:
-            start = datetime.combine(query.issued_from, time.min, site.time_zone).astimezone(UTC) - margin
-        if query.issued_to:
-            end = datetime.combine(query.issued_to, time.max, site.time_zone).astimezone(UTC) + margin
+    start, end = created_span(site, query)
     if start is None:
         start = min(end or now(), now()) - timedelta(seconds=_lately(site))
     return seconds(start), seconds(end) if end else _FOR_EVER
-
-
-def _instant(site: Site, query: Query, name: str) -> datetime | None:
-    given = query.raw.get(name)
-    found = datetime.fromisoformat(given) if isinstance(given, str) else given
-    if found is not None and (not isinstance(found, datetime) or found.tzinfo is None):
-        raise exc.Misconfigured(
-            f"{given!r} is no instant with a time zone.", system=site.conn_id, field=f"raw.{name}"
-        )
-    return found
-
-
-def _matches(reading: Reading, query: Query) -> bool:
-    document = reading.document
-    day = document.issue_date if document else None
-    return (
-        (not query.numbers or reading.ref.number in query.numbers)
-        and (not query.company_code or reading.company_code == query.company_code)
-        and (not query.party or query.party in _parties(reading))
-        and (query.issued_from is None or (day is not None and day >= query.issued_from))
-        and (query.issued_to is None or (day is not None and day <= query.issued_to))
-    )
-
-
-def _parties(reading: Reading) -> set[str]:
-    lines = reading.document.lines if reading.document else ()
-    return {reading.party} | {line.seller_supplier_party.id for line in lines if line.seller_supplier_party}
 
 
 def changes(site: Site, document_type: str, cursor: str) -> Exchange[Changes]:
@@ -201,14 +148,11 @@ def changes(site: Site, document_type: str, cursor: str) -> Exchange[Changes]:
     """
     form = form_of(site, document_type)
     began = seconds(now())
-    at = Position.read(cursor) if cursor else Position.over(site, began - _lately(site))
+    at = Position.read(cursor) if cursor else begin(site, began - _lately(site))
     numbers, following = yield from list_numbers(site, form, at)
-    refs = tuple(
-        DocumentRef(site.known_instance, "", DocumentType(form.document_type), number)
-        for number in dict.fromkeys(numbers)
-    )
+    refs = tuple(ref_of(site, form.document_type, number) for number in dict.fromkeys(numbers))
     more = following is not None
     if following is None:
         again = max(at.start, began - int(OVERLAP.total_seconds()))
-        following = Position.over(site, again)
+        following = begin(site, again)
     return Changes(refs=refs, cursor=following.text(), more=more)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import dig
 from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.oa.instants import now
 from airflow_provider_docflow.core.profile import Reading
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import Document, DocumentRef, DocumentType, material_hash
@@ -19,7 +20,7 @@ from airflow_provider_docflow.systems.wecom import parsing, states
 from airflow_provider_docflow.systems.wecom.errors import PARAMETER
 from airflow_provider_docflow.systems.wecom.forms import Form, form_of
 from airflow_provider_docflow.systems.wecom.states import Info
-from airflow_provider_docflow.systems.wecom.wire import about, api, now
+from airflow_provider_docflow.systems.wecom.wire import about, api
 
 DETAIL = "oa/getapprovaldetail"
 

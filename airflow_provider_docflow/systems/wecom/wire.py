@@ -107,11 +107,6 @@ def api(site: Site, path: str, body: Any, *, writes: bool = False) -> Exchange[A
     return (yield from call(site, site.request("POST", f"/cgi-bin/{path}", json=body), writes=writes))
 
 
-def now() -> datetime:
-    """Return this moment."""
-    return datetime.now(UTC)
-
-
 def seconds(instant: datetime) -> int:
     """Return an instant as WeCom's filters want it."""
     return int(instant.timestamp())

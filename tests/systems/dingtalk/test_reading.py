@@ -239,8 +239,9 @@ def test_changes_give_what_was_created_and_go_on_from_the_cursor(desk: Desk) -> 
 
 
 def test_a_listing_that_dingtalk_would_cut_off_is_refused(desk: Desk) -> None:
+    from airflow_provider_docflow.core.oa.listing import Position
     from airflow_provider_docflow.systems.dingtalk.forms import form_of
-    from airflow_provider_docflow.systems.dingtalk.listing import MOST_IDS, Position, list_ids
+    from airflow_provider_docflow.systems.dingtalk.listing import MOST_IDS, list_ids
 
     now = int(datetime.now(UTC).timestamp() * 1000)
     desk.sandbox.submit(

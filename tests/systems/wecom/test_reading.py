@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.oa.listing import Position
 from airflow_provider_docflow.core.paging import search_all
 from airflow_provider_docflow.core.profile import Query, Reading
 from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.sandbox.faults import FaultRule
-from airflow_provider_docflow.systems.wecom.listing import Position, window
+from airflow_provider_docflow.systems.wecom.listing import window
 from tests.systems.wecom.conftest import TYPE, Desk
 
 DAY = 86_400
