@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
@@ -14,6 +16,13 @@ from airflow_provider_docflow.core.shadow import refused
 from airflow_provider_docflow.hooks.messengers import APPRISE, Answers
 from airflow_provider_docflow.hooks.modes import shadow_everywhere
 from airflow_provider_docflow.ledger.keys import digest_of
+
+log = logging.getLogger(__name__)
+
+# At DEBUG they log the addresses that they call, and these are all that protects a robot.
+for _name in (APPRISE, "urllib3.connectionpool"):
+    if logging.getLogger(_name).level == logging.NOTSET:
+        logging.getLogger(_name).setLevel(logging.INFO)
 
 
 class Services:
@@ -74,11 +83,35 @@ def _configured(conn_id: str) -> tuple[Any, Any]:
     connection = hook.get_connection(conn_id)
     try:
         config = hook.get_config_from_conn(connection)
-        hook.set_config_from_conn(connection, services)
+        with _unheard() as failed:
+            hook.set_config_from_conn(connection, services)
     except (KeyError, TypeError, ValueError) as error:
         # The addresses hold secrets; what is wrong with them is told without their text.
         raise _wrong(conn_id, f"its config cannot be read ({type(error).__name__})") from None
+    if failed:
+        log.warning("Connection %s: %d service addresses cannot be understood", conn_id, len(failed))
     return services, config
+
+
+@contextmanager
+def _unheard() -> Iterator[list[int]]:
+    """Keep Apprise from logging addresses that it does not understand, whole and with their secrets.
+
+    :returns: grows with every failure.
+    """
+    failed: list[int] = []
+
+    def unheard(record: logging.LogRecord) -> bool:
+        if record.levelno >= logging.ERROR:
+            failed.append(record.levelno)
+        return False
+
+    logger = logging.getLogger(APPRISE)
+    logger.addFilter(unheard)
+    try:
+        yield failed
+    finally:
+        logger.removeFilter(unheard)
 
 
 def _wrong(conn_id: str, why: str) -> exc.Misconfigured:

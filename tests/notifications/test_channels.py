@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.messages import Message
+from airflow_provider_docflow.hooks.apprising import Services as Apprise
 from tests.notifications.conftest import Desk, good
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning:apprise")
@@ -90,6 +93,19 @@ def test_a_connection_that_reaches_nobody_is_named_without_its_secrets(desk: Des
     told = good(desk.notify("PR-1", channels="apprise", apprise_conn_id="nobody"))
     assert (told["status"], told["error"]["field"]) == ("failed", "apprise_conn_id")
     assert "nonsense" not in told["error"]["message"]
+
+
+def test_an_address_that_apprise_does_not_understand_is_not_logged(
+    services: Services, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad = ["tgram://123SECRET/", "nobody://tokenSECRET/abc", "twilio://ACSECRET:tokenSECRET@123"]
+    config = [{"path": path} for path in (*bad, services.address("sms?key=SECRET"))]
+    monkeypatch.setenv("AIRFLOW_CONN_HALF", json.dumps({"conn_type": "apprise", "extra": {"config": config}}))
+    with caplog.at_level(logging.DEBUG):
+        (answer,) = Apprise("half", "all").send([Message(receiver="", text="PR-1")], float("inf"))
+    assert answer is None and len(services.taken) == 1
+    assert "half: 3 service addresses" in caplog.text
+    assert "SECRET" not in caplog.text
 
 
 def test_each_channel_may_have_a_connection_and_people_of_its_own(desk: Desk) -> None:
