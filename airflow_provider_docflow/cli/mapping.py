@@ -15,6 +15,7 @@ from airflow_provider_docflow.cli.comparing import Row, fields_missing, overridd
 from airflow_provider_docflow.cli.reaching import live_fields, looked_at, route_end
 from airflow_provider_docflow.core.mapping import check_mapping
 from airflow_provider_docflow.core.profile import Reading
+from airflow_provider_docflow.core.site import Site
 
 
 @told
@@ -32,7 +33,7 @@ def preview(args: Namespace) -> None:
         "target": f"{target_conn}:{target_type}",
         "number": reading.ref.number,
         "instance": reading.ref.instance,
-        "parts": _parts(reading, counts, target_type, mapping, args.split_by, there, here),
+        "parts": _parts(reading, counts, target_type, mapping, args.split_by, there, here, target.address),
     }
     if args.json:
         show_json(told)
@@ -95,12 +96,17 @@ def _parts(
     split_by: str,
     there: Sequence[Any],
     here: Sequence[Any],
+    target: Site,
 ) -> list[dict[str, Any]]:
     """Return what the flow itself would plan; a document that cannot become one shows why."""
     from airflow_provider_docflow.hooks.plans import plans_for
 
     try:
-        plans = plans_for(counts, document_type, mapping=mapping, split_by=split_by or None)
+        # Whose tenant fields are shown is all that the target's name is for here.
+        instance = target.instance or target.conn_id
+        plans = plans_for(
+            counts, document_type, mapping=mapping, split_by=split_by or None, instance=instance
+        )
     except exc.InvalidDocument as error:
         rows = rows_of(shown.document, None, mapping, there, here)
         problem = {"field": error.field, "why": error.message, "remedy": error.remedy}

@@ -9,7 +9,7 @@ systems (SQL tables, REST APIs) map these paths to their own names.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -179,6 +179,44 @@ def _first(values: tuple[Any, ...], path: str) -> Any:
             remedy="Split the line, or map this field in another way.",
         )
     return values[0] if values else None
+
+
+def sayable(
+    document: Document, head: Collection[str], cells: Collection[str], instance: str, *, lines: bool = True
+) -> None:
+    """Refuse a document of which the mapped fields would say something else, or lose what a person mapped.
+
+    A price with tax is another amount where nothing tells that it has it, as is a price per hundred.
+
+    :param head: the paths that the system's document has a field for; ``cells`` those of its lines.
+    :param lines: whether the system keeps lines at all.
+    :raises InvalidDocument: names the field.
+    """
+    _held_own(document, head, instance, "")
+    for place, line in enumerate(document.lines if lines else ()):
+        at = f"lines[{place}]."
+        _held_own(line, cells, instance, at)
+        odd = [
+            ("price_includes_tax", line.price_includes_tax and bool(line.tax_percent or line.tax_amount)),
+            ("base_quantity", line.base_quantity != 1),
+        ]
+        for path, said in odd:
+            if said and "price_amount" in cells and path not in cells:
+                raise exc.InvalidDocument(
+                    f"is {pick(line, path)}, and without a field for it the price would mean something else.",
+                    field=at + path,
+                    remedy="Map a field to it, or give the price of one unit without tax by the mapping.",
+                )
+
+
+def _held_own(part: Document | Line, mapped: Collection[str], instance: str, at: str) -> None:
+    for name in part.extensions.get(instance, {}):
+        if f"extensions.{name}" not in mapped:
+            raise exc.InvalidDocument(
+                "no field of this system is mapped to it.",
+                field=f"{at}extensions.{name}",
+                remedy="Map a field to it in the connection, or leave it out of the mapping.",
+            )
 
 
 def put(target: dict[str, Any], path: str, value: Any, instance: str = "") -> None:

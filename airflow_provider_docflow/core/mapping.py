@@ -2,21 +2,21 @@
 From one document to another: the canonical document carries over, bare Jinja expressions override.
 
 Expressions are compiled in a sandbox with StrictUndefined and return native values, so a Decimal
-stays a Decimal: ``"source.payable_amount * 100"``.
+stays a Decimal: ``"source.payable_amount * 100"``. A field of the target's own tenant is
+``extensions.<name>``, in a line ``lines[*].extensions.<name>``, under the very name that it has there.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.paths import Step, steps_of
 from airflow_provider_docflow.document import Document, DocumentType, document_from_json
 
-_STEP = re.compile(r"^([A-Za-z_]\w*)(?:\[(\d+|\*)\])?$")
 Expression = Callable[..., Any]
 
 
@@ -86,45 +86,37 @@ def chosen(source: Document, condition: str) -> bool:
 
 
 def check_mapping(mapping: Mapping[str, str]) -> None:
-    """Compile every expression and check every target path before anything is sent."""
+    """Compile every expression and check every target path before anything is read or sent.
+
+    :raises Misconfigured: an expression is none, or a path leads to no field of a document.
+    """
     for path, expression in mapping.items():
-        _steps(path)
+        steps_of(path)
         compile_expression(expression)
 
 
-def _steps(path: str) -> list[tuple[str, str | None]]:
-    steps = []
-    for part in path.split("."):
-        found = _STEP.match(part)
-        if not found:
-            raise exc.Misconfigured(
-                f"{path!r} is no field path.",
-                field=path,
-                remedy="Write paths as lines[0].price_amount or lines[*].item_id.",
-            )
-        steps.append((found[1], found[2]))
-    return steps
-
-
-def _assign(target: Any, steps: list[tuple[str, str | None]], value: Callable[[Any], Any], path: str) -> None:
+def _assign(
+    target: Any, steps: Sequence[Step], value: Callable[[Any], Any], path: str, line: Any = None
+) -> None:
     (name, index), rest = steps[0], steps[1:]
     if index is None:
         if rest:
             child = target.get(name)
             target[name] = child = child if isinstance(child, dict) else {}
-            _assign(child, rest, value, path)
+            _assign(child, rest, value, path, line)
         else:
-            target[name] = _plain(value(target))
+            target[name] = _plain(value(target if line is None else line))
         return
     members = target.get(name) or []
     chosen = range(len(members)) if index == "*" else [int(index)]
     for position in chosen:
         if position >= len(members):
             raise exc.InvalidDocument(f"there is no {name}[{position}].", field=path)
+        member = members[position]
         if rest:
-            _assign(members[position], rest, value, path)
+            _assign(member, rest, value, path, member if name == "lines" else line)
         else:
-            members[position] = _plain(value(members[position]))
+            members[position] = _plain(value(member if line is None else line))
 
 
 def _plain(value: Any) -> Any:
@@ -137,6 +129,7 @@ def derive(
     mapping: Mapping[str, str] | None = None,
     *,
     names: Mapping[str, Any] | None = None,
+    instance: str = "",
 ) -> Document:
     """Return the document of ``document_type`` that follows from ``source``.
 
@@ -144,17 +137,20 @@ def derive(
     its posting date) does not.
 
     :param mapping: target path → expression over ``source``, ``line`` (in ``lines[*]`` paths) and ``names``.
+    :param instance: whose tenant fields ``extensions.<name>`` means: the target's.
     :raises InvalidDocument: a mapping fails, or the result contradicts itself.
     """
     data = source.model_dump()
     data.update(document_type=DocumentType(document_type), notes=(), extensions={}, posting_date=None)
     target = _mutable(data)
+    for line in target["lines"]:
+        line["extensions"] = {}
     for path, expression in (mapping or {}).items():
 
         def value(here: Any, expression: str = expression, path: str = path) -> Any:
             return evaluate(expression, path, source=source, line=here, **(names or {}))
 
-        _assign(target, _steps(path), value, path)
+        _assign(target, steps_of(path, instance), value, path)
     if mapping:
         target = _without_stale_totals(target, mapping)
     return document_from_json(target).totalled()

@@ -98,7 +98,11 @@ class Adopter:
 
     def _plans(self, source: Reading) -> list[Plan]:
         return plans_for(
-            source, self.route.target_type, mapping=self.route.mapping, split_by=self.route.split_by
+            source,
+            self.route.target_type,
+            mapping=self.route.mapping,
+            split_by=self.route.split_by,
+            instance=self.target.site.instance,
         )
 
     def _plan(self, source: Reading, target: Reading) -> Plan:

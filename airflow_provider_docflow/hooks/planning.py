@@ -137,6 +137,7 @@ class Planner:
             self.creation.document_type,
             mapping=self.creation.mapping,
             split_by=self.creation.split_by,
+            instance=self.target.site.instance,
         )
         instance, arguments = self.target.site.instance, self.creation.arguments
         requests = [replace(plan.request(instance, actor=self.actor), arguments=arguments) for plan in plans]

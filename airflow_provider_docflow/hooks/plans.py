@@ -85,10 +85,12 @@ def plans_for(
     mapping: Mapping[str, str] | None = None,
     split_by: str | None = None,
     names: Mapping[str, Any] | None = None,
+    instance: str = "",
 ) -> list[Plan]:
     """Return what ``source`` becomes.
 
     :param split_by: a field of the lines, or ``payment_terms`` for one part per term.
+    :param instance: of the target, whose tenant fields a mapping may fill.
     :raises InvalidDocument: the source lacks something, or contradicts itself; nothing was sent.
     """
     if source.document is None:
@@ -98,7 +100,7 @@ def plans_for(
             document=source.ref.number,
             remedy="Complete the field map of the source system.",
         )
-    target = derive(source.document, document_type, mapping, names=names)
+    target = derive(source.document, document_type, mapping, names=names, instance=instance)
     kind = _KINDS.get(document_type, "fulfils")
     if kind == "pays" and split_by == BY_TERMS:
         return [_payment_plan(source, *part) for part in by_payment_terms(target).items()]

@@ -67,8 +67,60 @@ def test_what_cannot_be_mapped_is_refused_and_named(mapping: dict[str, str]) -> 
 
 
 @pytest.mark.parametrize(
-    "mapping", [{"id": "source."}, {"lines[x].id": "1"}, {"": "1"}, {"id": "{{ source }}"}]
+    "mapping",
+    [
+        {"id": "source."},
+        {"lines[x].id": "1"},
+        {"": "1"},
+        {"id": "{{ source }}"},
+        {"supplier": "'SUP-1'"},
+        {"lines[*].item": "'A'"},
+        {"lines.item_id": "'A'"},
+        {"payable_amount.currency": "'EUR'"},
+        {"payable_amount[0]": "1"},
+        {"seller_supplier_party.code": "'SUP-1'"},
+        {"lines[*].accounting[0].cost_center": "'CC'"},
+        {"extensions": "1"},
+    ],
+    ids=lambda mapping: next(iter(mapping)) or "empty",
 )
 def test_a_mapping_is_checked_before_anything_is_sent(mapping: dict[str, str]) -> None:
-    with pytest.raises(exc.Misconfigured):
+    with pytest.raises(exc.Misconfigured) as refused:
         check_mapping(mapping)
+
+    assert refused.value.remedy
+
+
+def test_every_way_into_a_document_may_be_mapped() -> None:
+    check_mapping(
+        {
+            "seller_supplier_party.address.city_name": "'Köln'",
+            "lines[*].accounting[0].cost_centre": "'CC-7'",
+            "lines[*].allowance_charge": "[]",
+            "payment_terms[0].days": "30",
+            "notes": "['a']",
+            "extensions.事由 (必填)": "'x'",
+            "lines[*].extensions.F_ABC.FNumber": "'x'",
+        }
+    )
+
+
+def test_a_field_of_the_targets_tenant_is_mapped_by_its_own_name() -> None:
+    mapping = {
+        "extensions.事由": "source.notes[0]",
+        "extensions.acme-erp.cost": "'7'",
+        "lines[*].extensions.F_ABC.FNumber": "line.item_id",
+    }
+    order = derive(requisition(), "purchase_order", mapping, instance="acme-erp")
+
+    assert order.extensions == {"acme-erp": {"事由": "for the workshop", "cost": "7"}}
+    assert [line.extensions for line in order.lines] == [
+        {"acme-erp": {"F_ABC.FNumber": "A"}},
+        {"acme-erp": {"F_ABC.FNumber": "B"}},
+    ]
+
+
+def test_the_tenant_fields_of_the_sources_lines_stay_behind() -> None:
+    line = {"line_id": "1", "quantity": "1", "price_amount": "1", "extensions": {"oa": {"列": "x"}}}
+
+    assert derive(requisition(lines=[line]), "purchase_order").lines[0].extensions == {}

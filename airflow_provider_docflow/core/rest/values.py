@@ -34,6 +34,11 @@ def native_body(site: Site, kind: RestDocument, item: WriteItem, *, mark: bool =
     """
     document = needed(item).totalled()
     fields.held(document, kind.assume, site.instance)
+    heads, cells = (
+        {*kind.assume, *(one.canonical for one in mapped if one.write)}
+        for mapped in (kind.fields, kind.line_fields)
+    )
+    fields.sayable(document, heads, cells, site.instance, lines=bool(kind.lines_at))
     body: dict[str, Any] = {}
     for path, value in kind.fixed.items():
         set_native(body, path, copy.deepcopy(value))

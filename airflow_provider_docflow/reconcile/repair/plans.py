@@ -38,8 +38,9 @@ class Foreseeing:
         if isinstance(shown, exc.DocflowError):
             raise shown
         kind = self.target.source.document_type
-        (plan,) = plans_for(shown, kind, mapping=self.terms.mapping)
-        key = plan.request(self.target.system.site.instance).key
+        instance = self.target.system.site.instance
+        (plan,) = plans_for(shown, kind, mapping=self.terms.mapping, instance=instance)
+        key = plan.request(instance).key
         # A source that had no number when it was written is known by its id.
         keys = [key, replace(key, source_number=unnumbered(source.ref))]
         generations = self.ledger.intents.latest_generation(keys)

@@ -73,6 +73,11 @@ def rows_of(site: Site, layout: Layout, item: WriteItem) -> Rows:
         raise exc.InvalidDocument("there is no document to write.", remedy="Give the write its document.")
     document = document.totalled()
     fields.held(document, layout.assume, site.instance)
+    heads, cells = (
+        {*layout.assume, *(one.field for one in some)}
+        for some in (layout.columns, layout.lines.columns if layout.lines else ())
+    )
+    fields.sayable(document, heads, cells, site.instance, lines=layout.lines is not None)
     header = {column.name: _value(site, document, column, item) for column in layout.columns}
     for path in (*(column.field for column in layout.columns if column.name in layout.key), layout.party):
         _needed(document, path, item, site)
