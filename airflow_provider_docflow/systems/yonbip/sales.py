@@ -33,7 +33,7 @@ from airflow_provider_docflow.systems.yonbip.kinds import (
     project_of,
     text_in,
 )
-from airflow_provider_docflow.systems.yonbip.settings import tax_item
+from airflow_provider_docflow.systems.yonbip.settings import mapping_in, tax_item
 from airflow_provider_docflow.systems.yonbip.states import approval_word
 
 LINES = "orderDetails"
@@ -163,7 +163,7 @@ def read_line(site: Site, row: Mapping[str, Any], inclusive: str, place: int) ->
         "item_id": text_in(row, "productCode", "productId"),
         "description": text_in(row, "productName"),
         "quantity": number_in(row, "priceQty", "qty"),
-        "unit_code": text_in(row, "iProductUnitId", "masterUnitId"),
+        "unit_code": _unit(site, text_in(row, "iProductUnitId", "masterUnitId")),
         "price_amount": number_in(row, "oriTaxUnitPrice" if with_tax else "orderDetailPrices.oriUnitPrice"),
         "price_includes_tax": with_tax and taxed,
         "line_extension_amount": number_in(row, "orderDetailPrices.oriMoney"),
@@ -173,6 +173,11 @@ def read_line(site: Site, row: Mapping[str, Any], inclusive: str, place: int) ->
         "notes": [memo] if memo else [],
         "extensions": own_fields_of_line(site, row),
     }
+
+
+def _unit(site: Site, shown: str) -> str:
+    codes = {value: code for code, value in mapping_in(site, "units").items()}
+    return codes.get(shown, shown)
 
 
 _LIFECYCLE = Words(

@@ -55,6 +55,12 @@ CONN_FIELDS: Mapping[str, Mapping[str, Any]] = {
         "read with the id alone; without an entry the company stays unknown and cannot be listed by.",
         default="{}",
     ),
+    "units": _text(
+        "Units",
+        'JSON: code → id of the unit, such as {"C62": "1998446281572745601"}. Sales orders are read with the '
+        "id alone; without an entry that is the unit of their lines.",
+        default="{}",
+    ),
     "mark_field": _text(
         "Mark field",
         "A text field of the order's own that docflow writes its mark to and lists by (unverified: that the "
