@@ -85,9 +85,12 @@ def text_in(raw: Raw, *paths: str) -> str:
 
 def company_of(site: Site, raw: Raw, organisation: str) -> str:
     """Return the company code of a document; empty where the connection names none for its organisation."""
-    own = text_in(raw, f"{organisation}_code")
-    codes = {value: code for code, value in mapping_in(site, "organisations").items()}
-    return own or codes.get(text_in(raw, organisation), "")
+    return text_in(raw, f"{organisation}_code") or code_in(site, "organisations", text_in(raw, organisation))
+
+
+def code_in(site: Site, setting: str, shown: str) -> str:
+    """Return the code that the connection names for an id; empty where it names none."""
+    return next((code for code, known in mapping_in(site, setting).items() if shown and known == shown), "")
 
 
 def native_of(site: Site, kind: Kind, item: WriteItem) -> dict[str, Any]:
@@ -134,7 +137,7 @@ def reading_of(site: Site, kind: Kind, raw: Raw, *, content: bool = True) -> Rea
         ref=ref_of(site, kind, raw),
         state=state_of(raw, kind.axes, datetime.now(UTC)),
         company_code=company_of(site, raw, kind.organisation),
-        party=text_in(raw, kind.party),
+        party=text_in(raw, kind.party) or code_in(site, "customers", text_in(raw, "agentId")),
         currency=text_in(raw, kind.currency),
         total=total,
         raw=raw,

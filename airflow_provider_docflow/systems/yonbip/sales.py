@@ -25,6 +25,7 @@ from airflow_provider_docflow.systems.yonbip.kinds import (
     Kind,
     Raw,
     business_date,
+    code_in,
     company_of,
     memo_of,
     moment,
@@ -33,7 +34,7 @@ from airflow_provider_docflow.systems.yonbip.kinds import (
     project_of,
     text_in,
 )
-from airflow_provider_docflow.systems.yonbip.settings import mapping_in, tax_item
+from airflow_provider_docflow.systems.yonbip.settings import tax_item
 from airflow_provider_docflow.systems.yonbip.states import approval_word
 
 LINES = "orderDetails"
@@ -133,7 +134,8 @@ def content(site: Site, raw: Raw) -> dict[str, Any]:
     """Return a sales order that was read, as the JSON of a document."""
     currency = text_in(raw, "orderPrices.originalCode", "orderPrices.currency")
     home = text_in(raw, "orderPrices.domesticCode", "orderPrices.natCurrency")
-    customer = {"id": text_in(raw, "agentId_code", "agentId"), "name": text_in(raw, "agentId_name")}
+    shown = text_in(raw, "agentId_code", "agentId")
+    customer = {"id": code_in(site, "customers", shown) or shown, "name": text_in(raw, "agentId_name")}
     wished = business_date(raw.get("hopeReceiveDate"))
     return {
         "document_type": str(DocumentType.SALES_ORDER),
@@ -158,12 +160,13 @@ def read_line(site: Site, row: Mapping[str, Any], inclusive: str, place: int) ->
     percent, tax = number_in(row, "taxRate"), number_in(row, "orderDetailPrices.oriTax")
     taxed = bool(percent or tax)
     project, memo = text_in(row, "projectId_code", "projectId"), text_in(row, "memo")
+    unit = text_in(row, "iProductUnitId", "masterUnitId")
     return {
         "line_id": text_in(row, "lineno") or str(place),
         "item_id": text_in(row, "productCode", "productId"),
         "description": text_in(row, "productName"),
         "quantity": number_in(row, "priceQty", "qty"),
-        "unit_code": _unit(site, text_in(row, "iProductUnitId", "masterUnitId")),
+        "unit_code": code_in(site, "units", unit) or unit,
         "price_amount": number_in(row, "oriTaxUnitPrice" if with_tax else "orderDetailPrices.oriUnitPrice"),
         "price_includes_tax": with_tax and taxed,
         "line_extension_amount": number_in(row, "orderDetailPrices.oriMoney"),
@@ -173,11 +176,6 @@ def read_line(site: Site, row: Mapping[str, Any], inclusive: str, place: int) ->
         "notes": [memo] if memo else [],
         "extensions": own_fields_of_line(site, row),
     }
-
-
-def _unit(site: Site, shown: str) -> str:
-    codes = {value: code for code, value in mapping_in(site, "units").items()}
-    return codes.get(shown, shown)
 
 
 _LIFECYCLE = Words(

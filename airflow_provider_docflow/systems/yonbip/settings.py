@@ -55,6 +55,12 @@ CONN_FIELDS: Mapping[str, Mapping[str, Any]] = {
         "read with the id alone; without an entry the company stays unknown and cannot be listed by.",
         default="{}",
     ),
+    "customers": _text(
+        "Customers",
+        'JSON: code → id of the customer, such as {"CUST-1": "1998446281572745401"}. Sales orders are read '
+        "with the id alone; without an entry that is the customer.",
+        default="{}",
+    ),
     "units": _text(
         "Units",
         'JSON: code → id of the unit, such as {"C62": "1998446281572745601"}. Sales orders are read with the '

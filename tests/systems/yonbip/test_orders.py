@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -153,6 +154,18 @@ def test_a_sales_order_there_and_back(desk: Desk) -> None:
     # A sales order shows customer and units by their ids alone.
     assert document.buyer_customer_party is not None
     assert document.buyer_customer_party.id == "1998446281572745401"
+
+
+def test_a_sales_order_is_read_by_codes_where_the_connection_names_them(desk: Desk) -> None:
+    ref = desk.create(sale())
+    desk.site = desk.connect(
+        customers=json.dumps({"CUST-1": "1998446281572745401"}),
+        units=json.dumps({"C62": "1998446281572745601"}),
+    )
+    reading = desk.read(ref)
+    assert reading.document is not None and reading.document.buyer_customer_party is not None
+    assert (reading.party, reading.document.buyer_customer_party.id) == ("CUST-1", "CUST-1")
+    assert reading.document.lines[0].unit_code == "C62"
 
 
 def test_a_foreign_sale_shows_both_currencies(desk: Desk) -> None:
