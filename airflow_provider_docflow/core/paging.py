@@ -10,9 +10,11 @@ from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import DocumentProfile, Query, Reading, WriteItem, Written
 from airflow_provider_docflow.core.site import Site
+from airflow_provider_docflow.document import DocumentRef
 
 T = TypeVar("T")
 WriteResult = Written | exc.DocflowError
+ReadResult = Reading | exc.DocflowError
 
 
 def turns(items: Sequence[T], key: Callable[[T], Any]) -> list[list[int]]:
@@ -72,6 +74,23 @@ def one_by_one(
         for item in items:
             try:
                 results.append((yield from write(site, item)))
+            except exc.DocflowError as error:
+                results.append(error)
+        return results
+
+    return run
+
+
+def read_one_by_one(
+    read: Callable[[Site, DocumentRef], Exchange[Reading]],
+) -> Callable[[Site, Sequence[DocumentRef]], Exchange[list[ReadResult]]]:
+    """Turn a read of one document into a read of many; a failure is its document's entry."""
+
+    def run(site: Site, refs: Sequence[DocumentRef]) -> Exchange[list[ReadResult]]:
+        results: list[ReadResult] = []
+        for ref in refs:
+            try:
+                results.append((yield from read(site, ref)))
             except exc.DocflowError as error:
                 results.append(error)
         return results

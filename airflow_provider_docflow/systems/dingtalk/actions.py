@@ -17,6 +17,7 @@ from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.oa.writing import numbers_text, person_of, remark, target_of
 from airflow_provider_docflow.core.paging import one_by_one
 from airflow_provider_docflow.core.profile import Probe, Reading, Write, WriteItem, Written
 from airflow_provider_docflow.core.site import Site
@@ -33,12 +34,6 @@ TOO_EARLY_SECONDS = 15.0
 
 _NOT_NOW = "aflowProcessInstStatusException"
 Run = Callable[[Site, WriteItem], Exchange[Written]]
-
-
-def remark(item: WriteItem, text: str = "") -> str:
-    """Return what people read, with the mark by which it is found again."""
-    said = text or str(item.arguments.get("remark") or "")
-    return f"{said} [{item.mark}]".strip()
 
 
 def records(raw: Mapping[str, Any], *kinds: str) -> Iterator[Raw]:
@@ -62,27 +57,9 @@ def has_mark(*kinds: str, result: str = "") -> Callable[[Reading, WriteItem], bo
     return landed
 
 
-def _target(item: WriteItem) -> DocumentRef:
-    if item.ref is None:
-        raise exc.Misconfigured("an action needs a document that is there.", field="ref")
-    return item.ref
-
-
-def _person(site: Site, item: WriteItem, name: str, setting: str = "") -> str:
-    found = item.arguments.get(name) or (site.setting(setting) if setting else None)
-    if not found:
-        raise exc.Misconfigured(
-            f"nobody is named as {name}.",
-            system=site.conn_id,
-            field=name,
-            remedy=f"Give the argument {name}" + (f", or the connection {setting}." if setting else "."),
-        )
-    return str(found)
-
-
 def withdraw(site: Site, item: WriteItem) -> Exchange[Written]:
     """Take an approval back: as its requester (argument ``user``), or without one as the system."""
-    ref = _target(item)
+    ref = target_of(item)
     user = item.arguments.get("user")
     body: dict[str, Any] = {
         "processInstanceId": ref.internal_id,
@@ -123,7 +100,7 @@ def decide(result: str) -> Run:
     """
 
     def run(site: Site, item: WriteItem) -> Exchange[Written]:
-        ref, user = _target(item), _person(site, item, "user")
+        ref, user = target_of(item), person_of(site, item, "user")
         with about(ref.number or ref.internal_id):
             bundle = yield from fetch(site, ref.internal_id)
             instance_id, task_id = open_task(site, bundle, user, item.arguments.get("task_id"))
@@ -166,7 +143,7 @@ def open_task(site: Site, bundle: Bundle, user: str, wanted: Any = None) -> tupl
 
 def transfer(site: Site, item: WriteItem) -> Exchange[Written]:
     """Hand a user's open task to another (arguments ``user``, ``to_user``, ``remark``, ``task_id``)."""
-    ref, user, to_user = _target(item), _person(site, item, "user"), _person(site, item, "to_user")
+    ref, user, to_user = target_of(item), person_of(site, item, "user"), person_of(site, item, "to_user")
     with about(ref.number or ref.internal_id):
         bundle = yield from fetch(site, ref.internal_id)
         _, task_id = open_task(site, bundle, user, item.arguments.get("task_id"))
@@ -186,17 +163,7 @@ def write_back(site: Site, item: WriteItem) -> Exchange[Written]:
     Arguments: ``links`` (each with ``document_type``, ``number`` and, if known, ``system``), or ``text``;
     ``user`` as in :func:`comment`.
     """
-    return (yield from _say(site, item, str(item.arguments.get("text") or "") or _numbers(item)))
-
-
-def _numbers(item: WriteItem) -> str:
-    links: Sequence[Mapping[str, Any]] = item.arguments.get("links") or ()
-    told: dict[str, list[str]] = {}
-    for link in links:
-        where = f" ({link['system']})" if link.get("system") else ""
-        kind = str(link.get("document_type") or "").replace("_", " ")
-        told.setdefault(f"{kind}{where}", []).append(str(link.get("number") or link.get("internal_id") or ""))
-    return "; ".join(f"{kind}: {', '.join(numbers)}" for kind, numbers in told.items())
+    return (yield from _say(site, item, str(item.arguments.get("text") or "") or numbers_text(item)))
 
 
 def attach(site: Site, item: WriteItem) -> Exchange[Written]:
@@ -205,7 +172,7 @@ def attach(site: Site, item: WriteItem) -> Exchange[Written]:
     Arguments: ``file`` with ``name`` and ``content`` (base64), or with the ``name`` and ``uri`` of one that
     is in the approval space already; ``text`` and ``user`` as in :func:`comment`.
     """
-    ref, user = _target(item), _person(site, item, "user", "acting_user_id")
+    ref, user = target_of(item), person_of(site, item, "user", "acting_user_id")
     given = item.arguments.get("file") or {}
     with about(ref.number or ref.internal_id):
         if str(given.get("uri") or "").startswith(SCHEME):
@@ -233,13 +200,13 @@ def _content(site: Site, given: Mapping[str, Any]) -> bytes:
 
 
 def _say(site: Site, item: WriteItem, text: str, attached: Sequence[Attachment] = ()) -> Exchange[Written]:
-    ref = _target(item)
+    ref = target_of(item)
     if not text:
         raise exc.Misconfigured("there is nothing to say.", system=site.conn_id, field="text")
     body: dict[str, Any] = {
         "processInstanceId": ref.internal_id,
         "text": remark(item, text),
-        "commentUserId": _person(site, item, "user", "acting_user_id"),
+        "commentUserId": person_of(site, item, "user", "acting_user_id"),
     }
     if attached:
         body["file"] = {"attachments": file_entries(attached)}

@@ -12,7 +12,8 @@ supplier and total, is a suspect and left to a person. Page: "create-an-approval
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
@@ -20,6 +21,7 @@ from airflow_provider_docflow.core.calls import dig
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.oa.instants import now
 from airflow_provider_docflow.core.oa.listing import Position
+from airflow_provider_docflow.core.oa.writing import document_of, finding_of, originator_of, probe_start
 from airflow_provider_docflow.core.profile import Finding, Reading, WriteItem, Written
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import Document, DocumentRef
@@ -30,7 +32,9 @@ from airflow_provider_docflow.systems.dingtalk.reading import INSTANCES, fetch, 
 from airflow_provider_docflow.systems.dingtalk.wire import about, api, moment
 
 MOST_NODES, MOST_COPIES, MOST_USERS_IN_LIST = 20, 50, 10
-CLOCK_SKEW = timedelta(minutes=10)
+SHOWN_TO = timedelta(minutes=1)
+"""DingTalk shows minutes: the moment itself may lie up to one later."""
+
 _COPY_AT = ("START", "FINISH", "START_FINISH")
 
 
@@ -44,7 +48,7 @@ def create(site: Site, item: WriteItem) -> Exchange[Written]:
     :raises InvalidDocument: the form cannot hold the document; nothing was sent.
     :raises UnknownOutcome: it may have been started.
     """
-    document = _document(site, item)
+    document = document_of(site, item)
     with about(document.id or item.reference):
         form = form_of(site, document.document_type)
         body = _body(site, form, item, document)
@@ -54,29 +58,6 @@ def create(site: Site, item: WriteItem) -> Exchange[Written]:
             raise exc.UnknownOutcome("DingTalk answers a new approval without its id.", system=site.conn_id)
     ref = DocumentRef(site.known_instance, "", document.document_type, str(instance_id), document.id)
     return Written(ref=ref)
-
-
-def _document(site: Site, item: WriteItem) -> Document:
-    if item.document is None:
-        raise exc.Misconfigured("an approval needs a document.", system=site.conn_id, field="document")
-    return item.document
-
-
-def originator(site: Site, item: WriteItem) -> str:
-    """Return in whose name the approval is started.
-
-    :raises Misconfigured: nobody is named.
-    """
-    requester = item.document.requester.id if item.document and item.document.requester else ""
-    found = item.arguments.get("originator") or requester or site.setting("originator_user_id")
-    if not found:
-        raise exc.Misconfigured(
-            "nobody is named in whose name the approval is started.",
-            system=site.conn_id,
-            field="originator_user_id",
-            remedy="Give the document a requester, or the connection an originator_user_id.",
-        )
-    return str(found)
 
 
 def _body(site: Site, form: Form, item: WriteItem, document: Document) -> dict[str, Any]:
@@ -91,7 +72,7 @@ def _body(site: Site, form: Form, item: WriteItem, document: Document) -> dict[s
             field="approvers",
         )
     body: dict[str, Any] = {
-        "originatorUserId": originator(site, item),
+        "originatorUserId": originator_of(site, item, "originator_user_id"),
         "processCode": form.process_code,
         "deptId": int(arguments.get("dept_id") or site.setting("dept_id", -1)),
         "formComponentValues": filling.to_values(form, document, item.mark, site.known_instance),
@@ -135,15 +116,14 @@ def find(site: Site, items: Sequence[WriteItem]) -> Exchange[list[Finding]]:
     """
     if not items:
         return []
-    form = form_of(site, _document(site, items[0]).document_type)
-    users = sorted({originator(site, item) for item in items})
-    before = now() - timedelta(hours=float(site.setting("probe_hours", 24)))
-    start = min((item.sent_at or before) - CLOCK_SKEW for item in items)
+    form = form_of(site, document_of(site, items[0]).document_type)
+    users = sorted({originator_of(site, item, "originator_user_id") for item in items})
+    start = probe_start(site, items)
     readings = yield from _started(site, form, start, users if len(users) <= MOST_USERS_IN_LIST else [])
-    return [_finding(form, item, readings) for item in items]
+    return [finding_of(item, readings, partial(_mark, form), _created_at, SHOWN_TO) for item in items]
 
 
-def _started(site: Site, form: Form, start: Any, users: Sequence[str]) -> Exchange[list[Reading]]:
+def _started(site: Site, form: Form, start: datetime, users: Sequence[str]) -> Exchange[list[Reading]]:
     at: Position | None = Position.over(reachable(site, start), now(), WINDOW)
     found: dict[str, Reading] = {}
     seen: set[str] = set()
@@ -157,39 +137,9 @@ def _started(site: Site, form: Form, start: Any, users: Sequence[str]) -> Exchan
     return list(found.values())
 
 
-def _finding(form: Form, item: WriteItem, readings: Sequence[Reading]) -> Finding:
-    marks = [filling.mark_in(form, reading.raw.get("formComponentValues") or ()) for reading in readings]
-    marked = tuple(
-        reading for reading, mark in zip(readings, marks, strict=True) if item.mark and item.mark in mark
-    )
-    for reading in marked:
-        if reading.problem:
-            raise reading.problem
-    if item.sent_at is None:
-        return Finding(marked=marked)
-    since = item.sent_at - CLOCK_SKEW
-    suspects = tuple(
-        reading
-        for reading, mark in zip(readings, marks, strict=True)
-        if not mark and _created_since(reading, since) and _alike(reading, item)
-    )
-    return Finding(marked=marked, suspects=suspects)
+def _mark(form: Form, reading: Reading) -> str:
+    return filling.mark_in(form, reading.raw.get("formComponentValues") or ())
 
 
-def _created_since(reading: Reading, since: Any) -> bool:
-    created = moment(reading.raw.get("createTime"))
-    # DingTalk shows minutes: the moment itself may lie up to one later.
-    return created is None or created + timedelta(minutes=1) > since
-
-
-def _alike(reading: Reading, item: WriteItem) -> bool:
-    document = item.document
-    assert document is not None
-    if document.id and reading.ref.number == document.id:
-        return True
-    if reading.document is None:
-        return False
-    party = document.seller_supplier_party or document.buyer_customer_party
-    same_party = reading.party == (party.id if party else "")
-    same_company = reading.company_code == document.company_code
-    return same_party and same_company and reading.total == document.payable_amount
+def _created_at(reading: Reading) -> datetime | None:
+    return moment(reading.raw.get("createTime"))

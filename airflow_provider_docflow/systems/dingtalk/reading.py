@@ -7,16 +7,16 @@ An attached instance leads to the document it belongs to. Page:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import dig
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.oa.instants import now
+from airflow_provider_docflow.core.oa.listing import ref_of
+from airflow_provider_docflow.core.oa.reading import with_document
+from airflow_provider_docflow.core.paging import read_one_by_one
 from airflow_provider_docflow.core.profile import Reading
 from airflow_provider_docflow.core.site import Site
-from airflow_provider_docflow.document import Document, DocumentRef, DocumentType, material_hash
+from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.systems.dingtalk import filling, states
 from airflow_provider_docflow.systems.dingtalk.forms import Form, form_of
 from airflow_provider_docflow.systems.dingtalk.states import Bundle, Raw
@@ -67,50 +67,18 @@ def reading_of(site: Site, form: Form, bundle: Bundle) -> Reading:
     standing = states.standing(bundle)
     values = standing.current.get("formComponentValues") or ()
     number = filling.number_in(form, values)
-    ref = DocumentRef(
-        instance=site.known_instance,
-        company_code="",
-        document_type=DocumentType(form.document_type),
-        internal_id=bundle.main_id,
-        number=number,
-    )
     told = Reading(
-        ref=ref,
+        ref=ref_of(site, form.document_type, bundle.main_id, number),
         state=states.state(bundle, now()),
         history=states.history(bundle),
         raw={**bundle.main, "revision": standing.revision, "attached": dict(bundle.attached)},
         changed_at=states.changed_at(bundle),
     )
     requester = str(bundle.main.get("originatorUserId") or "")
-    try:
-        document = _totalled(filling.to_document(form, values, site.known_instance, requester))
-    except exc.InvalidDocument as error:
-        error.document, error.system = error.document or number or bundle.main_id, site.conn_id
-        return replace(told, problem=error)
-    return _with_document(told, document)
-
-
-def _totalled(document: Document) -> Document:
-    """Fill in totals. A contradiction is refused where the document is used: its state must stay readable.
-
-    :raises InvalidDocument: nobody could even say what its content is.
-    """
-    try:
-        return document.totalled()
-    except exc.InvalidDocument:
-        material_hash(document)
-        return document
-
-
-def _with_document(reading: Reading, document: Document) -> Reading:
-    party = document.seller_supplier_party or document.buyer_customer_party
-    return replace(
-        reading,
-        document=document,
-        company_code=document.company_code,
-        party=party.id if party else "",
-        currency=document.document_currency_code,
-        total=document.payable_amount,
+    return with_document(
+        site,
+        told,
+        lambda: filling.to_document(form, values, site.known_instance, requester),
     )
 
 
@@ -122,12 +90,5 @@ def read_one(site: Site, ref: DocumentRef) -> Exchange[Reading]:
         return reading_of(site, form, bundle)
 
 
-def read(site: Site, refs: Sequence[DocumentRef]) -> Exchange[list[Reading | exc.DocflowError]]:
-    """Read documents, one request each; a failure is its document's entry."""
-    found: list[Reading | exc.DocflowError] = []
-    for ref in refs:
-        try:
-            found.append((yield from read_one(site, ref)))
-        except exc.DocflowError as error:
-            found.append(error)
-    return found
+read = read_one_by_one(read_one)
+"""Read documents, one request each; a failure is its document's entry."""

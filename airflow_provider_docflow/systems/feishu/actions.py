@@ -10,11 +10,12 @@ an approval instance", "Copy an approval instance", "Create a comment".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.oa.writing import numbers_text, person_of, remark, target_of
 from airflow_provider_docflow.core.paging import one_by_one
 from airflow_provider_docflow.core.profile import Probe, Reading, Write, WriteItem, Written
 from airflow_provider_docflow.core.site import Site, dumps
@@ -26,30 +27,6 @@ from airflow_provider_docflow.systems.feishu.wire import about, api, id_type, pe
 
 TASKS = "/open-apis/approval/v4/tasks"
 Run = Callable[[Site, WriteItem], Exchange[Written]]
-
-
-def remark(item: WriteItem, text: str = "") -> str:
-    """Return what people read, with the mark by which it is found again."""
-    said = text or str(item.arguments.get("remark") or "")
-    return f"{said} [{item.mark}]".strip()
-
-
-def _target(item: WriteItem) -> DocumentRef:
-    if item.ref is None:
-        raise exc.Misconfigured("an action needs a document that is there.", field="ref")
-    return item.ref
-
-
-def _named(site: Site, item: WriteItem, name: str, setting: str = "") -> str:
-    found = item.arguments.get(name) or (site.setting(setting) if setting else None)
-    if not found:
-        raise exc.Misconfigured(
-            f"nobody is named as {name}.",
-            system=site.conn_id,
-            field=name,
-            remedy=f"Give the argument {name}" + (f", or the connection {setting}." if setting else "."),
-        )
-    return str(found)
 
 
 def _about(site: Site, form: Form, ref: DocumentRef, user: str) -> dict[str, Any]:
@@ -67,7 +44,7 @@ def withdraw(site: Site, item: WriteItem) -> Exchange[Written]:
 
     :raises Rejected: it is not pending any more.
     """
-    ref = _target(item)
+    ref = target_of(item)
     form = form_of(site, ref.document_type)
     with about(ref.number or ref.internal_id):
         raw = yield from fetch(site, form, ref.internal_id)
@@ -91,9 +68,9 @@ def decide(verb: str) -> Run:
     """
 
     def run(site: Site, item: WriteItem) -> Exchange[Written]:
-        ref, user = _target(item), _named(site, item, "user")
+        ref, user = target_of(item), person_of(site, item, "user")
         form = form_of(site, ref.document_type)
-        more = {"transfer_user_id": _named(site, item, "to_user")} if verb == "transfer" else {}
+        more = {"transfer_user_id": person_of(site, item, "to_user")} if verb == "transfer" else {}
         with about(ref.number or ref.internal_id):
             raw = yield from fetch(site, form, ref.internal_id)
             task_id = open_task(site, raw, user, item.arguments.get("task_id"))
@@ -129,7 +106,7 @@ def open_task(site: Site, raw: Raw, user: str, wanted: Any = None) -> str:
 
 def copy(site: Site, item: WriteItem) -> Exchange[Written]:
     """Send copies to people (arguments ``users``; ``user``, else the connection's ``acting_user_id``)."""
-    ref, user = _target(item), _named(site, item, "user", "acting_user_id")
+    ref, user = target_of(item), person_of(site, item, "user", "acting_user_id")
     form, users = form_of(site, ref.document_type), _users(item)
     if not users:
         raise exc.Misconfigured("nobody is to get a copy.", system=site.conn_id, field="users")
@@ -155,24 +132,14 @@ def write_back(site: Site, item: WriteItem) -> Exchange[Written]:
     Arguments: ``links`` (each with ``document_type``, ``number`` and, if known, ``system``), or ``text``;
     ``user`` as in :func:`comment`.
     """
-    return (yield from _say(site, item, str(item.arguments.get("text") or "") or _numbers(item)))
-
-
-def _numbers(item: WriteItem) -> str:
-    links: Sequence[Mapping[str, Any]] = item.arguments.get("links") or ()
-    told: dict[str, list[str]] = {}
-    for link in links:
-        where = f" ({link['system']})" if link.get("system") else ""
-        kind = str(link.get("document_type") or "").replace("_", " ")
-        told.setdefault(f"{kind}{where}", []).append(str(link.get("number") or link.get("internal_id") or ""))
-    return "; ".join(f"{kind}: {', '.join(numbers)}" for kind, numbers in told.items())
+    return (yield from _say(site, item, str(item.arguments.get("text") or "") or numbers_text(item)))
 
 
 def _say(site: Site, item: WriteItem, text: str) -> Exchange[Written]:
-    ref = _target(item)
+    ref = target_of(item)
     if not text:
         raise exc.Misconfigured("there is nothing to say.", system=site.conn_id, field="text")
-    user = _named(site, item, "user", "acting_user_id")
+    user = person_of(site, item, "user", "acting_user_id")
     content = dumps({"text": remark(item, text)}).decode()
     with about(ref.number or ref.internal_id):
         yield from api(

@@ -15,6 +15,7 @@ from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.oa.writing import document_of, originator_of
 from airflow_provider_docflow.core.profile import Finding, WriteItem, Written
 from airflow_provider_docflow.core.site import Site, dumps
 from airflow_provider_docflow.document import Document, DocumentRef
@@ -53,7 +54,7 @@ def create(site: Site, items: Sequence[WriteItem]) -> Exchange[list[Written | ex
     results: list[Written | exc.DocflowError] = []
     for item in items:
         try:
-            document = _document(site, item)
+            document = document_of(site, item)
             with about(document.id or item.reference):
                 form = form_of(site, document.document_type)
                 if form.approval_code not in seen:
@@ -63,12 +64,6 @@ def create(site: Site, items: Sequence[WriteItem]) -> Exchange[list[Written | ex
             error.system = error.system or site.conn_id
             results.append(error)
     return results
-
-
-def _document(site: Site, item: WriteItem) -> Document:
-    if item.document is None:
-        raise exc.Misconfigured("an approval needs a document.", system=site.conn_id, field="document")
-    return item.document
 
 
 def _start(
@@ -116,30 +111,13 @@ def _ref(site: Site, form: Form, code: str, number: str) -> DocumentRef:
     return DocumentRef(site.known_instance, "", form.document_type, code, shown)  # type: ignore[arg-type]
 
 
-def originator(site: Site, item: WriteItem) -> str:
-    """Return in whose name the approval is started.
-
-    :raises Misconfigured: nobody is named.
-    """
-    requester = item.document.requester.id if item.document and item.document.requester else ""
-    found = item.arguments.get("originator") or requester or site.setting("originator_user_id")
-    if not found:
-        raise exc.Misconfigured(
-            "nobody is named in whose name the approval is started.",
-            system=site.conn_id,
-            field="originator_user_id",
-            remedy="Give the document a requester, or the connection an originator_user_id.",
-        )
-    return str(found)
-
-
 def _body(site: Site, form: Form, known: Definition, item: WriteItem, document: Document) -> dict[str, Any]:
     kind = id_type(site)
     setting = setting_of(site, document)
     values = filling.to_form(form, known.widgets, document, setting, site.known_instance)
     body: dict[str, Any] = {
         "approval_code": form.approval_code,
-        kind: originator(site, item),
+        kind: originator_of(site, item, "originator_user_id"),
         "form": dumps(values).decode(),
         "uuid": uuid_of(item.mark),
     }
@@ -199,7 +177,7 @@ def find(site: Site, items: Sequence[WriteItem]) -> Exchange[list[Finding]]:
     """Look for the approvals that carry the items' marks, each by its uuid."""
     found = []
     for item in items:
-        form = form_of(site, _document(site, item).document_type)
+        form = form_of(site, document_of(site, item).document_type)
         try:
             raw = yield from fetch(site, form, uuid_of(item.mark))
         except exc.NotFound:

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.oa.instants import now
+from airflow_provider_docflow.core.oa.listing import ref_of
+from airflow_provider_docflow.core.oa.reading import with_document
+from airflow_provider_docflow.core.paging import read_one_by_one
 from airflow_provider_docflow.core.profile import Reading
 from airflow_provider_docflow.core.site import Site
-from airflow_provider_docflow.document import Document, DocumentRef, DocumentType, material_hash
+from airflow_provider_docflow.document import Document, DocumentRef
 from airflow_provider_docflow.systems.feishu import controls, describing, filling, states
 from airflow_provider_docflow.systems.feishu.controls import Item, Setting
 from airflow_provider_docflow.systems.feishu.forms import Form, form_of
@@ -123,66 +125,31 @@ def reading_of(site: Site, form: Form, raw: Raw) -> Exchange[Reading]:
     number = filling.number_in(form, items, str(raw.get("serial_number") or ""))
     code = str(raw.get("instance_code") or "")
     told = Reading(
-        ref=_ref(site, form, code, number),
+        ref=ref_of(site, form.document_type, code, number),
         state=states.state(raw, now()),
         history=states.history(raw, kind),
         raw=raw,
         changed_at=states.changed_at(raw),
         related=_related(site, form, raw),
     )
-    try:
-        document = _totalled(
-            filling.to_document(
-                form,
-                items,
-                setting_of(site),
-                site.known_instance,
-                requester=person(raw, kind),
-                number=number,
-            )
-        )
-    except exc.InvalidDocument as error:
-        error.document, error.system = error.document or number or code, site.conn_id
-        return replace(told, problem=error)
-    return _with_document(told, document)
-
-
-def _ref(site: Site, form: Form, code: str, number: str = "") -> DocumentRef:
-    return DocumentRef(
-        instance=site.known_instance,
-        company_code="",
-        document_type=DocumentType(form.document_type),
-        internal_id=code,
-        number=number,
+    return with_document(
+        site,
+        told,
+        lambda: filling.to_document(
+            form,
+            items,
+            setting_of(site),
+            site.known_instance,
+            requester=person(raw, kind),
+            number=number,
+        ),
     )
 
 
 def _related(site: Site, form: Form, raw: Raw) -> tuple[DocumentRef, ...]:
     before = str(raw.get("modified_instance_code") or "")
-    return (_ref(site, form, before),) if before and before != raw.get("instance_code") else ()
-
-
-def _totalled(document: Document) -> Document:
-    """Fill in totals. A contradiction is refused where the document is used: its state must stay readable.
-
-    :raises InvalidDocument: nobody could even say what its content is.
-    """
-    try:
-        return document.totalled()
-    except exc.InvalidDocument:
-        material_hash(document)
-        return document
-
-
-def _with_document(reading: Reading, document: Document) -> Reading:
-    party = document.seller_supplier_party or document.buyer_customer_party
-    return replace(
-        reading,
-        document=document,
-        company_code=document.company_code,
-        party=party.id if party else "",
-        currency=document.document_currency_code,
-        total=document.payable_amount,
+    return (
+        (ref_of(site, form.document_type, before),) if before and before != raw.get("instance_code") else ()
     )
 
 
@@ -193,16 +160,12 @@ def read_one(site: Site, form: Form, code: str, number: str = "") -> Exchange[Re
         return (yield from reading_of(site, form, raw))
 
 
-def read(site: Site, refs: Sequence[DocumentRef]) -> Exchange[list[Reading | exc.DocflowError]]:
-    """Read documents, one request each; a failure is its document's entry."""
-    found: list[Reading | exc.DocflowError] = []
-    for ref in refs:
-        try:
-            form = form_of(site, ref.document_type)
-            found.append((yield from read_one(site, form, ref.internal_id, ref.number)))
-        except exc.DocflowError as error:
-            found.append(error)
-    return found
+def _read_ref(site: Site, ref: DocumentRef) -> Exchange[Reading]:
+    return (yield from read_one(site, form_of(site, ref.document_type), ref.internal_id, ref.number))
+
+
+read = read_one_by_one(_read_ref)
+"""Read documents, one request each; a failure is its document's entry."""
 
 
 def each(site: Site, form: Form, codes: Sequence[str]) -> Exchange[list[Any]]:

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import dig
 from airflow_provider_docflow.core.exchange import Exchange
-from airflow_provider_docflow.core.oa.instants import now
 from airflow_provider_docflow.core.oa.listing import Position
+from airflow_provider_docflow.core.oa.writing import document_of, finding_of, originator_of, probe_start
 from airflow_provider_docflow.core.profile import Finding, Reading, WriteItem, Written
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import Document, DocumentRef
@@ -30,7 +31,9 @@ from airflow_provider_docflow.systems.wecom.reading import get, reading_of
 from airflow_provider_docflow.systems.wecom.wire import about, api, moment, seconds
 
 SUBMIT = "oa/applyevent"
-CLOCK_SKEW = timedelta(minutes=10)
+SHOWN_TO = timedelta(seconds=1)
+"""WeCom shows whole seconds."""
+
 MOST_SUMMARY_LINES, LONGEST_SUMMARY = 3, 20
 MOST_LISTINGS = 10
 
@@ -46,7 +49,7 @@ def create(site: Site, item: WriteItem) -> Exchange[Written]:
     :raises InvalidDocument: the template cannot hold the document; nothing was sent.
     :raises UnknownOutcome: it may have been submitted.
     """
-    document = _document(site, item)
+    document = document_of(site, item)
     with about(site, document.id or item.reference):
         form = form_of(site, document.document_type)
         parts = yield from templates.read(site, form)
@@ -57,29 +60,6 @@ def create(site: Site, item: WriteItem) -> Exchange[Written]:
             raise exc.UnknownOutcome("WeCom answers a submission without its number.", system=site.conn_id)
     number = str(sp_no) if form.numbers_itself else document.id
     return Written(ref=DocumentRef(site.known_instance, "", document.document_type, str(sp_no), number))
-
-
-def _document(site: Site, item: WriteItem) -> Document:
-    if item.document is None:
-        raise exc.Misconfigured("an approval needs a document.", system=site.conn_id, field="document")
-    return item.document
-
-
-def originator(site: Site, item: WriteItem) -> str:
-    """Return in whose name the approval is submitted.
-
-    :raises Misconfigured: nobody is named.
-    """
-    requester = item.document.requester.id if item.document and item.document.requester else ""
-    found = item.arguments.get("originator") or requester or site.setting("creator_user_id")
-    if not found:
-        raise exc.Misconfigured(
-            "nobody is named in whose name the approval is submitted.",
-            system=site.conn_id,
-            field="creator_user_id",
-            remedy="Give the document a requester, or the connection a creator_user_id.",
-        )
-    return str(found)
 
 
 def _body(
@@ -94,7 +74,7 @@ def _body(
         str(given.get("copy_at") or "FINISH"),
     )
     body: dict[str, Any] = {
-        "creator_userid": originator(site, item),
+        "creator_userid": originator_of(site, item, "creator_user_id", "submitted"),
         "template_id": form.template_id,
         **flow,
         "apply_data": {"contents": contents},
@@ -144,14 +124,14 @@ def find(site: Site, items: Sequence[WriteItem]) -> Exchange[list[Finding]]:
     """
     if not items:
         return []
-    form = form_of(site, _document(site, items[0]).document_type)
-    users = sorted({originator(site, item) for item in items})
-    before = now() - timedelta(hours=float(site.setting("probe_hours", 24)))
-    start = min((item.sent_at or before) - CLOCK_SKEW for item in items)
+    form = form_of(site, document_of(site, items[0]).document_type)
+    users = sorted({originator_of(site, item, "creator_user_id", "submitted") for item in items})
+    start = probe_start(site, items)
     readings: dict[str, Reading] = {}
     for creator in users if len(users) <= MOST_LISTINGS else [""]:
         yield from _submitted_since(site, form, start, creator, readings)
-    return [_finding(form, item, list(readings.values())) for item in items]
+    found = list(readings.values())
+    return [finding_of(item, found, partial(_mark, form), _submitted_at, SHOWN_TO) for item in items]
 
 
 def _submitted_since(
@@ -167,39 +147,9 @@ def _submitted_since(
                 found[number] = reading_of(site, form, (yield from get(site, number)))
 
 
-def _finding(form: Form, item: WriteItem, readings: Sequence[Reading]) -> Finding:
-    marks = [parsing.mark_in(form, reading.raw) for reading in readings]
-    marked = tuple(
-        reading for reading, mark in zip(readings, marks, strict=True) if item.mark and item.mark in mark
-    )
-    for reading in marked:
-        if reading.problem:
-            raise reading.problem
-    if item.sent_at is None:
-        return Finding(marked=marked)
-    since = item.sent_at - CLOCK_SKEW
-    suspects = tuple(
-        reading
-        for reading, mark in zip(readings, marks, strict=True)
-        if not mark and _submitted_after(reading, since) and _alike(reading, item)
-    )
-    return Finding(marked=marked, suspects=suspects)
+def _mark(form: Form, reading: Reading) -> str:
+    return parsing.mark_in(form, reading.raw)
 
 
-def _submitted_after(reading: Reading, since: datetime) -> bool:
-    applied = moment(reading.raw.get("apply_time"))
-    # WeCom shows whole seconds.
-    return applied is None or applied + timedelta(seconds=1) > since
-
-
-def _alike(reading: Reading, item: WriteItem) -> bool:
-    document = item.document
-    assert document is not None
-    if document.id and reading.ref.number == document.id:
-        return True
-    if reading.document is None:
-        return False
-    party = document.seller_supplier_party or document.buyer_customer_party
-    same_party = reading.party == (party.id if party else "")
-    same_company = reading.company_code == document.company_code
-    return same_party and same_company and reading.total == document.payable_amount
+def _submitted_at(reading: Reading) -> datetime | None:
+    return moment(reading.raw.get("apply_time"))

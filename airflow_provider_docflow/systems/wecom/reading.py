@@ -6,16 +6,16 @@ Pages 91983 (``oa/getapprovaldetail``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import dig
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.oa.instants import now
+from airflow_provider_docflow.core.oa.listing import ref_of
+from airflow_provider_docflow.core.oa.reading import with_document
+from airflow_provider_docflow.core.paging import read_one_by_one
 from airflow_provider_docflow.core.profile import Reading
 from airflow_provider_docflow.core.site import Site
-from airflow_provider_docflow.document import Document, DocumentRef, DocumentType, material_hash
+from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.systems.wecom import parsing, states
 from airflow_provider_docflow.systems.wecom.errors import PARAMETER
 from airflow_provider_docflow.systems.wecom.forms import Form, form_of
@@ -70,49 +70,17 @@ def reading_of(site: Site, form: Form, info: Info) -> Reading:
             remedy="Read it as the type whose form has that template.",
         )
     number = parsing.number_in(form, info, site.time_zone)
-    ref = DocumentRef(
-        instance=site.known_instance,
-        company_code="",
-        document_type=DocumentType(form.document_type),
-        internal_id=sp_no,
-        number=number,
-    )
     told = Reading(
-        ref=ref,
+        ref=ref_of(site, form.document_type, sp_no, number),
         state=states.state(info, now()),
         history=states.history(info),
         raw=info,
         changed_at=states.changed_at(info),
     )
-    try:
-        document = _totalled(parsing.to_document(form, info, site.known_instance, site.time_zone))
-    except exc.InvalidDocument as error:
-        error.document, error.system = error.document or number or sp_no, site.conn_id
-        return replace(told, problem=error)
-    return _with_document(told, document)
-
-
-def _totalled(document: Document) -> Document:
-    """Fill in totals. A contradiction is refused where the document is used: its state must stay readable.
-
-    :raises InvalidDocument: nobody could even say what its content is.
-    """
-    try:
-        return document.totalled()
-    except exc.InvalidDocument:
-        material_hash(document)
-        return document
-
-
-def _with_document(reading: Reading, document: Document) -> Reading:
-    party = document.seller_supplier_party or document.buyer_customer_party
-    return replace(
-        reading,
-        document=document,
-        company_code=document.company_code,
-        party=party.id if party else "",
-        currency=document.document_currency_code,
-        total=document.payable_amount,
+    return with_document(
+        site,
+        told,
+        lambda: parsing.to_document(form, info, site.known_instance, site.time_zone),
     )
 
 
@@ -123,12 +91,5 @@ def read_one(site: Site, ref: DocumentRef) -> Exchange[Reading]:
         return reading_of(site, form, (yield from get(site, ref.internal_id)))
 
 
-def read(site: Site, refs: Sequence[DocumentRef]) -> Exchange[list[Reading | exc.DocflowError]]:
-    """Read documents, one request each; a failure is its document's entry."""
-    found: list[Reading | exc.DocflowError] = []
-    for ref in refs:
-        try:
-            found.append((yield from read_one(site, ref)))
-        except exc.DocflowError as error:
-            found.append(error)
-    return found
+read = read_one_by_one(read_one)
+"""Read documents, one request each; a failure is its document's entry."""
