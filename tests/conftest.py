@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,10 @@ pytest_plugins = ["tests.rigs.databases", "tests.rigs.ledgers", "tests.rigs.tryt
 
 # Test modules import Airflow while they are collected, before any fixture can run.
 _HOME = airflow_home.settle()
+_MASKERS = (
+    "airflow._shared.secrets_masker.secrets_masker",
+    "airflow.sdk._shared.secrets_masker.secrets_masker",
+)
 
 
 def pytest_unconfigure() -> None:
@@ -31,3 +37,20 @@ def airflow_db() -> Iterator[None]:
     airflow_home.install_database()
     yield
     airflow_home.close_database()
+
+
+@pytest.fixture(autouse=True)
+def secrets_of_this_test() -> Iterator[None]:
+    """Let Airflow forget the secrets that this test named.
+
+    For each new one it compiles all that it knows into one expression: thousands by the end of a run.
+    """
+    loaded = [sys.modules[name] for name in _MASKERS if name in sys.modules]
+    known = [(masker, set(masker.patterns), masker.replacer) for masker in map(_masker_of, loaded)]
+    yield
+    for masker, patterns, replacer in known:
+        masker.patterns, masker.replacer = patterns, replacer
+
+
+def _masker_of(module: Any) -> Any:
+    return module._secrets_masker()

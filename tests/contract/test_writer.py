@@ -19,6 +19,7 @@ from airflow_provider_docflow.ledger.keys import IntentKey
 from airflow_provider_docflow.ledger.requests import WriteOutcome, WriteRequest
 from airflow_provider_docflow.ledger.writer import Writer
 from tests.contract.stands import Stand
+from tests.rigs.ledgers import new_ledger
 
 _SERIAL = itertools.count(1)
 LANDED = ("written", "found", "existing")
@@ -31,7 +32,7 @@ class Clerk:
 
     def __init__(self, stand: Stand, home: Path) -> None:
         self.stand, self.now = stand, datetime.now(UTC)
-        url = f"sqlite:///{home / 'ledger.sqlite'}"
+        url = new_ledger(home / "ledger.sqlite")
         self.ledger = Ledger.open(url, keys=[Fernet.generate_key()], clock=self.clock)
         self.ledger.instances.bind(stand.site.conn_id, stand.site.instance, stand.site.profile.name)
 

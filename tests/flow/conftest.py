@@ -21,6 +21,7 @@ from airflow_provider_docflow.hooks.tokens import LedgerTokens
 from airflow_provider_docflow.ledger import Ledger
 from airflow_provider_docflow.sandbox import Sandbox
 from airflow_provider_docflow.systems import dingtalk, sql
+from tests.rigs.ledgers import new_ledger
 
 CORP = "dingsandboxcorp"
 REQUISITION = "purchase_requisition"
@@ -156,7 +157,7 @@ class House:
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     home = tmp_path / "sandbox"
-    ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.sqlite", keys=[KEY])
+    ledger = Ledger.open(new_ledger(tmp_path / "ledger.sqlite"), keys=[KEY])
     with Sandbox(home) as sandbox:
         code = sandbox.template(
             "采购申请", COMPONENTS, approvers=[{"actionType": "NONE", "userIds": ["boss"]}]

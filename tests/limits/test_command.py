@@ -17,6 +17,7 @@ from airflow_provider_docflow.ledger import Ledger
 from airflow_provider_docflow.ledger.buckets import Payer
 from tests.cli.conftest import Shell, shell
 from tests.limits.stand import INSTANCE, profile
+from tests.rigs.ledgers import new_ledger
 from tests.rigs.own_ledgers import own_ledgers
 
 __all__ = ["shell"]
@@ -30,6 +31,7 @@ def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
     monkeypatch.setitem(systems._registered, "limited", profile(*LIMITS))
     monkeypatch.setitem(systems._registered, "unlimited", profile())
     where = {"conn_type": "sqlite", "host": str(tmp_path / "ledger.sqlite")}
+    new_ledger(tmp_path / "ledger.sqlite")
     monkeypatch.setenv("AIRFLOW_CONN_DOCFLOW_LEDGER", json.dumps(where))
     for name in ("limited", "unlimited"):
         there = {"conn_type": f"docflow_{name}", "host": "http://127.0.0.1:9"}

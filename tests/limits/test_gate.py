@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -27,15 +28,16 @@ from airflow_provider_docflow.ledger import Ledger
 from airflow_provider_docflow.sandbox import Sandbox
 from tests.ledger.samples import KEY
 from tests.limits.stand import INSTANCE, NO_CALLS_LEFT, TOO_FAST, Stand, profile
+from tests.rigs.ledgers import new_ledger
 
 FAST = Limit(name="calls", count=1000, seconds=1.0)
 MONTH = 30 * 86_400.0
 
 
 @pytest.fixture
-def running_ledger(sqlite_url: str) -> Iterator[Ledger]:
+def running_ledger(tmp_path: Path) -> Iterator[Ledger]:
     """A ledger whose clock runs."""
-    opened = Ledger.open(sqlite_url, keys=[KEY])
+    opened = Ledger.open(new_ledger(tmp_path / "ledger.sqlite"), keys=[KEY])
     yield opened
     opened.close()
 

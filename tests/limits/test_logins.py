@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -18,14 +19,15 @@ from airflow_provider_docflow.hooks.tokens import LedgerTokens, login_key
 from airflow_provider_docflow.ledger import Ledger
 from tests.ledger.samples import KEY
 from tests.limits.stand import Stand, profile
+from tests.rigs.ledgers import new_ledger
 
 ONE_AN_HOUR = Limit(name="logins", count=1, seconds=3600.0)
 
 
 @pytest.fixture
-def running_ledger(sqlite_url: str) -> Iterator[Ledger]:
+def running_ledger(tmp_path: Path) -> Iterator[Ledger]:
     """A ledger whose clock runs."""
-    opened = Ledger.open(sqlite_url, keys=[KEY])
+    opened = Ledger.open(new_ledger(tmp_path / "ledger.sqlite"), keys=[KEY])
     yield opened
     opened.close()
 

@@ -11,6 +11,7 @@ from airflow_provider_docflow.hooks.docflow import DocflowHook
 from airflow_provider_docflow.operators.notify import NotifyOperator
 from airflow_provider_docflow.sandbox import Sandbox
 from tests.operators.world import World
+from tests.rigs.ledgers import new_ledger
 from tests.rigs.own_ledgers import own_ledgers
 from tests.rigs.runner import Attempt, Runner, dag, runner
 
@@ -104,6 +105,7 @@ def good(attempt: Attempt) -> Any:
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runner: Runner) -> Iterator[Desk]:
+    new_ledger(tmp_path / "ledger.sqlite")
     with own_ledgers(), Sandbox(tmp_path / "sandbox", mail_port=0) as sandbox:
         world = World(tmp_path, sandbox)
         world.create_source()

@@ -26,6 +26,7 @@ from airflow_provider_docflow.sandbox import FaultRule, Sandbox
 from airflow_provider_docflow.systems import sql
 from airflow_provider_docflow.systems.rest import example
 from tests.ledger.samples import KEY, Clock
+from tests.rigs.ledgers import new_ledger
 
 ORDERS = "/erp/purchase_order"
 INSTANCE = "erp-1"
@@ -90,7 +91,7 @@ class Shop:
 def shop(tmp_path: Path) -> Iterator[Shop]:
     clock = Clock()
     with Sandbox(tmp_path / "erp") as sandbox:
-        ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.sqlite", keys=[KEY], clock=clock)
+        ledger = Ledger.open(new_ledger(tmp_path / "ledger.sqlite"), keys=[KEY], clock=clock)
         yield Shop(sandbox, ledger, clock)
         ledger.close()
 

@@ -7,6 +7,7 @@ import pytest
 
 from airflow_provider_docflow.ledger import Ledger
 from tests.operators.conftest import runner, world
+from tests.rigs.ledgers import new_ledger
 
 __all__ = ["ledger", "runner", "world"]
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
@@ -15,6 +16,6 @@ KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     """An empty ledger."""
-    made = Ledger.open(f"sqlite:///{tmp_path}/breaks.sqlite", keys=[KEY])
+    made = Ledger.open(new_ledger(tmp_path / "breaks.sqlite"), keys=[KEY])
     yield made
     made.close()

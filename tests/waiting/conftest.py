@@ -11,6 +11,7 @@ from airflow_provider_docflow import systems
 from airflow_provider_docflow.hooks.ledger import ledger_of
 from airflow_provider_docflow.ledger import Ledger
 from airflow_provider_docflow.sandbox import Sandbox
+from tests.rigs.ledgers import new_ledger
 from tests.rigs.own_ledgers import own_ledgers
 from tests.rigs.runner import runner
 from tests.waiting import oa as oas
@@ -46,6 +47,7 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
     """The ledger behind the connection ``docflow_ledger``."""
     where = {"conn_type": "sqlite", "host": str(tmp_path / "ledger.sqlite")}
     monkeypatch.setenv("AIRFLOW_CONN_DOCFLOW_LEDGER", json.dumps(where))
+    new_ledger(tmp_path / "ledger.sqlite")
     with own_ledgers():
         yield ledger_of()
 

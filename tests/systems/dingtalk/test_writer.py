@@ -19,6 +19,7 @@ from airflow_provider_docflow.ledger.keys import IntentKey
 from airflow_provider_docflow.ledger.requests import WriteOutcome, WriteRequest
 from airflow_provider_docflow.ledger.writer import Writer
 from airflow_provider_docflow.sandbox.faults import Fault, FaultRule
+from tests.rigs.ledgers import new_ledger
 from tests.systems.dingtalk.conftest import CORP, TYPE, Desk, requisition, values
 
 CREATE = "/dingtalk/v1.0/workflow/processInstances"
@@ -27,7 +28,7 @@ CREATE = "/dingtalk/v1.0/workflow/processInstances"
 class Clerk:
     def __init__(self, desk: Desk, home: Path) -> None:
         self.desk, self.now = desk, datetime.now(UTC)
-        url = f"sqlite:///{home}/ledger.sqlite"
+        url = new_ledger(home / "ledger.sqlite")
         self.ledger = Ledger.open(url, keys=[Fernet.generate_key()], clock=lambda: self.now)
         self.system = System(
             replace(desk.site, instance=""), ledger=self.ledger, tokens=LedgerTokens(self.ledger)

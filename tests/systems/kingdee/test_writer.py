@@ -23,6 +23,7 @@ from airflow_provider_docflow.ledger.requests import WriteOutcome, WriteRequest
 from airflow_provider_docflow.ledger.revocations import UNAPPROVED
 from airflow_provider_docflow.ledger.writer import Writer
 from airflow_provider_docflow.sandbox.faults import Fault, FaultRule
+from tests.rigs.ledgers import new_ledger
 from tests.systems.kingdee.conftest import MODEL, ORDER, Kingdee, line, order
 
 _SERIAL = itertools.count(1)
@@ -34,7 +35,7 @@ class Clerk:
 
     def __init__(self, kingdee: Kingdee, home: Path) -> None:
         self.kingdee, self.now, self.home = kingdee, datetime.now(UTC), home
-        url = f"sqlite:///{home / 'ledger.sqlite'}"
+        url = new_ledger(home / "ledger.sqlite")
         self.ledger = Ledger.open(url, keys=[Fernet.generate_key()], clock=lambda: self.now)
         site = kingdee.site()
         self.ledger.instances.bind(site.conn_id, site.instance, site.profile.name)

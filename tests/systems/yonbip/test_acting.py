@@ -27,6 +27,7 @@ from airflow_provider_docflow.sandbox.yonbip.identity import TENANT
 from airflow_provider_docflow.systems.yonbip import purchase as purchases
 from airflow_provider_docflow.systems.yonbip import sales
 from airflow_provider_docflow.systems.yonbip.acting import deleter, outcomes
+from tests.rigs.ledgers import new_ledger
 from tests.systems.yonbip.conftest import KINDS, MARK, PURCHASE, Desk, purchase, sale
 
 DELETE = "*/purchaseorder/delete"
@@ -215,7 +216,7 @@ class Clerk:
 
     def __init__(self, desk: Desk, home: Path) -> None:
         self.desk, self.now = desk, datetime.now(UTC)
-        url = f"sqlite:///{home}/ledger.sqlite"
+        url = new_ledger(home / "ledger.sqlite")
         self.ledger = Ledger.open(url, keys=[Fernet.generate_key()], clock=lambda: self.now)
         self.system = System(
             replace(desk.site, instance=""), ledger=self.ledger, tokens=LedgerTokens(self.ledger)
