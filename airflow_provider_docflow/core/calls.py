@@ -92,7 +92,7 @@ def check(site: Site, reply: httpx2.Response, body: Any, *, writes: bool) -> Non
         kind = exc.UnknownOutcome
     asked = retry_after(reply) if said.retry_after is None else said.retry_after
     raise kind(
-        site.conceal(redact_text(said.message))[:500],
+        redact_text(site.conceal(said.message))[:500],
         system=site.conn_id,
         code=said.code,
         http_status=reply.status_code,
@@ -116,7 +116,7 @@ def _transport_failure(site: Site, error: httpx2.RequestError, *, writes: bool) 
         kind = exc.Unreachable
     else:
         kind = exc.UnknownOutcome if writes else exc.TransientError
-    text = redact_text(str(error)) or type(error).__name__
+    text = redact_text(site.conceal(str(error))) or type(error).__name__
     where = redact_url(str(site.base_url))
     return kind(
         f"no answer from {where}: {text}.",

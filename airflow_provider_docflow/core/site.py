@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import httpx2
@@ -93,9 +93,10 @@ class Site:
 
     def conceal(self, text: str) -> str:
         """Return ``text`` without this connection's secrets, which some systems repeat in their errors."""
-        for secret in self.secrets():
-            if len(secret) >= SHORTEST_SECRET:
-                text = text.replace(secret, MASK)
+        forms = {form for secret in self.secrets() for form in _written(secret)}
+        for form in sorted(forms, key=len, reverse=True):
+            if len(form) >= SHORTEST_SECRET:
+                text = text.replace(form, MASK)
         return text
 
     def secrets(self) -> list[str]:
@@ -142,6 +143,12 @@ class Site:
             data=data,
             extensions={"timeout": httpx2.Timeout(seconds).as_dict()},
         )
+
+
+def _written(secret: str) -> set[str]:
+    """Return a secret as it stands in texts, addresses, JSON and errors of Python."""
+    quoted = {quote(secret, safe=""), quote(secret), quote_plus(secret), repr(secret)[1:-1]}
+    return {secret, *quoted, *(jsonlib.dumps(secret, ensure_ascii=pure)[1:-1] for pure in (True, False))}
 
 
 def dumps(value: Any) -> bytes:

@@ -60,7 +60,7 @@ def _outcome(
     entry = entries[0]
     if entry.get("billStatus") is not True:
         return exc.Rejected(
-            site.conceal(redact_text("; ".join(_texts(entry.get("errors"))) or "refused"))[:500],
+            redact_text(site.conceal("; ".join(_texts(entry.get("errors"))) or "refused"))[:500],
             system=site.conn_id,
             document=name,
             code=_code(answer),

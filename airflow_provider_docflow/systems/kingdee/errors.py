@@ -128,7 +128,7 @@ def refusal(site: Site, status: Mapping[str, Any], told: Any, document: str) -> 
     rule = next((rule for rule in ERRORS if not rule.code or said.code in rule.code), ERRORS[-1])
     kind = exc.UnknownOutcome if rule.unsure else rule.raises
     return kind(
-        site.conceal(redact_text(said.message))[:500],
+        redact_text(site.conceal(said.message))[:500],
         system=site.conn_id,
         code=said.code,
         http_status=200,
