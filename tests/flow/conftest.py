@@ -21,6 +21,7 @@ from airflow_provider_docflow.hooks.tokens import LedgerTokens
 from airflow_provider_docflow.ledger import Ledger
 from airflow_provider_docflow.sandbox import Sandbox
 from airflow_provider_docflow.systems import dingtalk, sql
+from tests.flow.places import Places
 from tests.rigs.ledgers import new_ledger
 
 CORP = "dingsandboxcorp"
@@ -166,3 +167,15 @@ def house(tmp_path: Path) -> Iterator[House]:
         yield built
         for system in built.systems.values():
             system.close()
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
+    """Every product in one sandbox, over one ledger."""
+    home = tmp_path_factory.mktemp("places")
+    ledger = Ledger.open(new_ledger(home / "ledger.sqlite"), keys=[KEY])
+    with Sandbox(home / "sandbox") as sandbox:
+        built = Places(home, sandbox, ledger)
+        built.open()
+        yield built
+        built.close()

@@ -43,6 +43,8 @@ TITLES = {
     **{REQUISITION: "采购申请", ORDER: "采购订单", SALES: "销售订单", CONTRACT: "合同"},
     **{INVOICE: "供应商发票", REQUEST: "付款申请"},
 }
+OWN = "费用说明"
+"""A text control of every form that no canonical field is mapped to."""
 _SERIAL = itertools.count(1)
 _DINGTALK = {"date": "DDDateField", "decimal": "NumberField", "text": "TextField", "flag": "TextField"}
 _WECOM = {"date": "Date", "decimal": "Number", "text": "Text", "flag": "Text"}
@@ -159,7 +161,7 @@ class Places:
         forms = {}
         mark = {"componentType": "TextField", "props": {"label": "docflow"}}
         for kind, controls in DINGTALK_FORMS.items():
-            laid = [*(_dingtalk_component(*one) for one in controls.items()), mark]
+            laid = [*(_dingtalk_component(*one) for one in {**controls, OWN: "id"}.items()), mark]
             people = [{"actionType": "NONE", "userIds": ["boss"]}]
             code = self.sandbox.template(TITLES.get(kind, kind), laid, approvers=people)
             forms[kind] = {"process_code": code, "mark_control": "docflow"}
@@ -178,7 +180,8 @@ class Places:
     def _wecom(self) -> None:
         forms = {}
         for kind, controls in WECOM_FORMS.items():
-            laid = [*(_wecom_control(*one) for one in controls.items()), _wecom_control("docflow", "id")]
+            texts = {OWN: "id", "docflow": "id"}
+            laid = [_wecom_control(*one) for one in {**controls, **texts}.items()]
             flow = [{"type": 1, "apv_rel": 1, "userid": ["boss"]}]
             template = {"name": TITLES[kind], "controls": laid, "flow": flow}
             made = self.sandbox.call("POST", "wecom/templates", template)["template_id"]
@@ -195,7 +198,7 @@ class Places:
     def _feishu(self) -> None:
         forms = {}
         for kind, controls in FEISHU_FORMS.items():
-            laid = [_feishu_widget(*one) for one in controls.items()]
+            laid = [_feishu_widget(*one) for one in {**controls, OWN: "id"}.items()]
             definition = {
                 "name": TITLES[kind],
                 "widgets": laid,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,10 +11,7 @@ import pytest
 from airflow_provider_docflow.core.profile import Reading
 from airflow_provider_docflow.document import Document
 from airflow_provider_docflow.hooks.handles import Handle, Outcome
-from airflow_provider_docflow.ledger import Ledger
-from airflow_provider_docflow.sandbox import Sandbox
 from airflow_provider_docflow.systems import names
-from tests.flow.conftest import KEY
 from tests.flow.places import (
     CONTRACT,
     INVOICE,
@@ -57,17 +54,6 @@ AMOUNTS_ONLY = {(INVOICE, "u8")}
 WITHOUT_LINES = {(REQUEST, "sql")}
 """Targets of which a reading tells party, currency and total alone."""
 ONE_PAYMENT = (REQUEST, PAYMENT)
-
-
-@pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
-    home = tmp_path_factory.mktemp("any-to-any")
-    ledger = Ledger.open(f"sqlite:///{home}/ledger.sqlite", keys=[KEY])
-    with Sandbox(home / "sandbox") as sandbox:
-        built = Places(home, sandbox, ledger)
-        built.open()
-        yield built
-        built.close()
 
 
 @dataclass
