@@ -154,7 +154,9 @@ def _once(site: Site, request: httpx2.Request, *, writes: bool, want_json: bool)
         try:
             reply: httpx2.Response = yield signed
         except (httpx2.TransportError, httpx2.DecodingError) as error:
-            raise _transport_failure(site, error, writes=writes) from error
+            # What cannot be sent is quoted by the client, keys in headers too.
+            cause = None if isinstance(error, httpx2.LocalProtocolError) else error
+            raise _transport_failure(site, error, writes=writes) from cause
         body = body_of(reply)
         if last or not profile.login or not profile.token_refused(reply, body):
             break

@@ -187,16 +187,16 @@ def _send(site: Site, request: httpx2.Request) -> Exchange[httpx2.Response]:
         reply: httpx2.Response = yield request
     except httpx2.TransportError as error:
         raise exc.Unreachable(
-            f"no answer to the login: {redact_text(str(error)) or type(error).__name__}.",
+            f"no answer to the login: {redact_text(site.conceal(str(error))) or type(error).__name__}.",
             system=site.conn_id,
             remedy="Check that the system is up and that this machine may reach it.",
-        ) from error
+        ) from None
     if reply.status_code in (400, 401, 403):
         raise exc.Authentication(
             "the login was refused.",
             system=site.conn_id,
             http_status=reply.status_code,
-            code=str(dig(body_of(reply), "error") or "")[:60] if reply.content else "",
+            code=site.conceal(str(dig(body_of(reply), "error") or ""))[:60] if reply.content else "",
             remedy=f"Check login and secret of the connection {site.conn_id}.",
         )
     check(site, reply, body_of(reply), writes=False)
