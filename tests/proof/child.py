@@ -17,7 +17,7 @@ from tests.proof.traps import Trap
 from tests.proof.world import World
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tests.proof.child"])
+_CONTEXT.set_forkserver_preload(["tests.proof.preload"])
 
 
 def _main(world: dict[str, Any], verb: str, given: dict[str, Any], trap: dict[str, Any], out: str) -> None:

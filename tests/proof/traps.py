@@ -12,6 +12,7 @@ import httpx2
 import sqlalchemy as sa
 
 from airflow_provider_docflow.core.exchange import SqlUnit
+from airflow_provider_docflow.hooks.trust import trust
 from airflow_provider_docflow.ledger import Ledger
 
 KILL, STOP = int(signal.SIGKILL), int(signal.SIGSTOP)
@@ -62,7 +63,7 @@ class Wire(httpx2.HTTPTransport):
     """A transport that tells the trap what goes over the wire."""
 
     def __init__(self, trap: Trap) -> None:
-        super().__init__(retries=0)
+        super().__init__(retries=0, verify=trust(True))
         self.trap = trap
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:

@@ -44,7 +44,9 @@ class DingTalk:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
-        self.http = httpx2.Client(base_url=f"{sandbox.base_url}/dingtalk", trust_env=False, timeout=10)
+        self.http = httpx2.Client(
+            base_url=f"{sandbox.base_url}/dingtalk", trust_env=False, verify=False, timeout=10
+        )
         self.token = ""
 
     def login(self, key: str = "dingsandbox", secret: str = "sandbox-secret") -> httpx2.Response:

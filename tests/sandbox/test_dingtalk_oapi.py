@@ -16,7 +16,7 @@ NOTE = {"agent_id": 1000001, "userid_list": "a,b", "msg": TEXT}
 
 class Oapi:
     def __init__(self, sandbox: Sandbox) -> None:
-        self.http = httpx2.Client(base_url=f"{sandbox.base_url}/dingtalk-oapi", trust_env=False)
+        self.http = httpx2.Client(base_url=f"{sandbox.base_url}/dingtalk-oapi", trust_env=False, verify=False)
 
     def login(self, secret: str = "sandbox-secret") -> dict[str, Any]:
         answer = self.http.get("/gettoken", params={"appkey": "dingsandbox", "appsecret": secret})

@@ -14,7 +14,9 @@ ORDER = {"company": "C1", "reference": "PR-1", "amount": "99999999999999.99"}
 @pytest.fixture
 def erp(sandbox: Sandbox) -> Iterator[httpx2.Client]:
     headers = {"authorization": "Bearer erp-sandbox-key"}
-    with httpx2.Client(base_url=f"{sandbox.base_url}/erp", headers=headers, trust_env=False) as client:
+    with httpx2.Client(
+        base_url=f"{sandbox.base_url}/erp", headers=headers, trust_env=False, verify=False
+    ) as client:
         yield client
 
 
