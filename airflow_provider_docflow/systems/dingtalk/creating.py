@@ -19,6 +19,7 @@ from typing import Any
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import dig
 from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.oa.forms import Form
 from airflow_provider_docflow.core.oa.instants import now
 from airflow_provider_docflow.core.oa.listing import Position
 from airflow_provider_docflow.core.oa.writing import document_of, finding_of, originator_of, probe_start
@@ -26,7 +27,7 @@ from airflow_provider_docflow.core.profile import Finding, Reading, WriteItem, W
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import Document, DocumentRef
 from airflow_provider_docflow.systems.dingtalk import filling
-from airflow_provider_docflow.systems.dingtalk.forms import Form, form_of
+from airflow_provider_docflow.systems.dingtalk.forms import form_of
 from airflow_provider_docflow.systems.dingtalk.listing import WINDOW, list_ids, reachable
 from airflow_provider_docflow.systems.dingtalk.reading import INSTANCES, fetch, reading_of
 from airflow_provider_docflow.systems.dingtalk.wire import about, api, moment
@@ -73,7 +74,7 @@ def _body(site: Site, form: Form, item: WriteItem, document: Document) -> dict[s
         )
     body: dict[str, Any] = {
         "originatorUserId": originator_of(site, item, "originator_user_id"),
-        "processCode": form.process_code,
+        "processCode": form.code,
         "deptId": int(arguments.get("dept_id") or site.setting("dept_id", -1)),
         "formComponentValues": filling.to_values(form, document, item.mark, site.known_instance),
     }

@@ -12,8 +12,9 @@ from typing import Any
 from airflow_provider_docflow.core.calls import dig
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.live import LiveField
+from airflow_provider_docflow.core.oa.forms import Control, Form
 from airflow_provider_docflow.core.site import Site
-from airflow_provider_docflow.systems.dingtalk.forms import Control, Form, form_of
+from airflow_provider_docflow.systems.dingtalk.forms import form_of, is_of
 from airflow_provider_docflow.systems.dingtalk.wire import api
 
 _PATH = "/v1.0/workflow/forms/schemas/processCodes"
@@ -24,7 +25,7 @@ def describer(document_type: str) -> Callable[[Site], Exchange[list[LiveField]]]
 
     def describe(site: Site) -> Exchange[list[LiveField]]:
         form = form_of(site, document_type)
-        answer = yield from api(site, "GET", _PATH, params={"processCode": form.process_code})
+        answer = yield from api(site, "GET", _PATH, params={"processCode": form.code})
         content = dig(answer, "result.schemaContent")
         # The vendor's page shows an object, its client a text of it.
         content = json.loads(content) if isinstance(content, str) else content
@@ -67,7 +68,7 @@ def _label(item: Mapping[str, Any]) -> str:
 def _control(controls: Sequence[Control], item: Mapping[str, Any]) -> Control | None:
     props = item.get("props") or {}
     named = {"name": _label(item), "id": props.get("id"), "bizAlias": props.get("bizAlias")}
-    return next((control for control in controls if control.is_(named)), None)
+    return next((control for control in controls if is_of(named, control)), None)
 
 
 def _type(item: Mapping[str, Any]) -> str:

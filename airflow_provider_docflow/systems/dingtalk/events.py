@@ -117,7 +117,7 @@ def _told(site: Site, kind: str, body: Mapping[str, Any], text: str) -> Event:
     return Event(
         id=str(body.get("eventId") or hashlib.sha256(text.encode()).hexdigest()),
         kind=kind,
-        document_type=next((name for name, form in forms.items() if form.process_code == code), ""),
+        document_type=next((name for name, form in forms.items() if form.code == code), ""),
         internal_id=str(instance_id),
         happened_at=_moment(body),
         detail={name: body[name] for name in _TOLD if body.get(name) not in (None, "")},

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_docflow.core import fields
-from airflow_provider_docflow.document import Document, Line, differences, document_from_json
+from airflow_provider_docflow.core.oa.forms import Control, Form, tenant_fields
+from airflow_provider_docflow.document import Document, Line, document_from_json
 from airflow_provider_docflow.document.money import exact_decimal
 from airflow_provider_docflow.exceptions import InvalidDocument
 from airflow_provider_docflow.systems.dingtalk import components
-from airflow_provider_docflow.systems.dingtalk.forms import Control, Form, missing_values, refused
+from airflow_provider_docflow.systems.dingtalk.forms import STYLE, is_of, missing_values, refused
 
 LONGEST_VALUE = 65_535
 MOST_DECIMALS = 15
@@ -21,7 +21,7 @@ Value = dict[str, str]
 
 def value_of(form_values: Sequence[Mapping[str, Any]], control: Control) -> Mapping[str, Any]:
     """Return the form value of a control; empty where the form does not show it."""
-    return next((item for item in form_values if control.is_(item)), {})
+    return next((item for item in form_values if is_of(item, control)), {})
 
 
 def number_in(form: Form, form_values: Sequence[Mapping[str, Any]]) -> str:
@@ -74,20 +74,11 @@ def to_document(
     except InvalidDocument as error:
         raise refused(
             form,
-            _control_name(form, error.field),
+            form.control_named(error.field),
             error.field,
             f"does not fit: {error.message}",
             document=number,
         ) from None
-
-
-def _control_name(form: Form, field: str) -> str:
-    path = re.sub(r"\[(\d+)\]", r".\1", field)
-    in_lines = re.fullmatch(r"lines\.\d+\.(.+)", path)
-    controls = form.table.columns if in_lines else form.controls
-    wanted = in_lines[1] if in_lines else path
-    found = next((control.name for control in controls if wanted in control.paths), "")
-    return f"{form.table.name}.{found}" if in_lines else found or field
 
 
 def _take(form: Form, control: Control, item: Mapping[str, Any], data: dict[str, Any], instance: str) -> None:
@@ -148,23 +139,16 @@ def to_values(form: Form, document: Document, mark: str, instance: str) -> list[
 
     :raises InvalidDocument: a control cannot hold its value, or a material field has no control.
     """
-    _hold_constants(form, document, instance)
+    form.hold_constants(document, instance)
     values = [_value(form, control, document, instance) for control in form.controls]
     values += _tenant(form.controls, document, instance)
     values = [value for value in values if value["value"]]
     if mark and form.mark_control:
         values.append({"name": form.mark_control, "value": mark})
     _check_size(form, document, values)
-    _check_nothing_lost(form, document, values, instance)
+    requester = document.requester.id if document.requester else ""
+    STYLE.check_nothing_lost(form, document, to_document(form, values, instance, requester))
     return values
-
-
-def _hold_constants(form: Form, document: Document, instance: str) -> None:
-    try:
-        fields.held(document, form.constants, instance)
-    except InvalidDocument as error:
-        error.document = document.id
-        raise
 
 
 def _value(form: Form, control: Control, document: Document, instance: str) -> Value:
@@ -190,12 +174,9 @@ def _cells(columns: Sequence[Control], line: Line, instance: str) -> list[Value]
 
 
 def _tenant(controls: Sequence[Control], part: Document | Line, instance: str) -> list[Value]:
-    """Return tenant fields that are controls without a map."""
-    mapped = {path for control in controls for path in control.paths}
     return [
         {"name": name, "value": components.plain(value)}
-        for name, value in part.extensions.get(instance, {}).items()
-        if f"extensions.{name}" not in mapped
+        for name, value in tenant_fields(controls, part, instance)
     ]
 
 
@@ -207,7 +188,7 @@ def _text(control: Control, part: Document | Line, instance: str) -> str:
 def _check_size(form: Form, document: Document, values: Sequence[Value]) -> None:
     if len(values) > MOST_VALUES:
         raise InvalidDocument(
-            f"the form {form.process_code} would get {len(values)} values; DingTalk takes {MOST_VALUES}.",
+            f"the form {form.code} would get {len(values)} values; DingTalk takes {MOST_VALUES}.",
             document=document.id,
             field="extensions",
             remedy="Map fewer fields.",
@@ -216,19 +197,4 @@ def _check_size(form: Form, document: Document, values: Sequence[Value]) -> None
         if len(value["value"]) > LONGEST_VALUE:
             raise refused(
                 form, value["name"], "lines", f"takes {LONGEST_VALUE} characters", document=document.id
-            )
-
-
-def _check_nothing_lost(form: Form, document: Document, values: Sequence[Value], instance: str) -> None:
-    requester = document.requester.id if document.requester else ""
-    back = to_document(form, values, instance, requester)
-    if form.control_of("requester.id") is None:
-        back = back.model_copy(update={"requester": document.requester})
-    for difference in differences(document, back):
-        if re.sub(r"\[\d+\]", "", difference.field).removeprefix("lines.") not in form.omit:
-            raise InvalidDocument(
-                f"the form {form.process_code} has no control that holds it: {difference}.",
-                document=document.id,
-                field=difference.field,
-                remedy="Map a control to this field, or name it under omit in the forms of the connection.",
             )

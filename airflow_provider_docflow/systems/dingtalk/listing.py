@@ -16,6 +16,7 @@ from typing import Any
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import dig
 from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.oa.forms import Form
 from airflow_provider_docflow.core.oa.instants import now, span_milliseconds
 from airflow_provider_docflow.core.oa.listing import (
     Position,
@@ -26,7 +27,7 @@ from airflow_provider_docflow.core.oa.listing import (
 )
 from airflow_provider_docflow.core.profile import Changes, Page, Query, Reading
 from airflow_provider_docflow.core.site import Site
-from airflow_provider_docflow.systems.dingtalk.forms import Form, form_of
+from airflow_provider_docflow.systems.dingtalk.forms import form_of
 from airflow_provider_docflow.systems.dingtalk.reading import attached_to, get, reading_of
 from airflow_provider_docflow.systems.dingtalk.wire import about, api
 
@@ -57,7 +58,7 @@ def list_ids(
     :raises Rejected: a window holds more than DingTalk lists, so that some would be missing.
     """
     body: dict[str, Any] = {
-        "processCode": form.process_code,
+        "processCode": form.code,
         "startTime": at.start,
         "nextToken": int(at.token or 0),
         "maxResults": PAGE,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import dig
 from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.oa.forms import Form
 from airflow_provider_docflow.core.oa.instants import now
 from airflow_provider_docflow.core.oa.listing import ref_of
 from airflow_provider_docflow.core.oa.reading import with_document
@@ -18,7 +19,7 @@ from airflow_provider_docflow.core.profile import Reading
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.systems.dingtalk import filling, states
-from airflow_provider_docflow.systems.dingtalk.forms import Form, form_of
+from airflow_provider_docflow.systems.dingtalk.forms import form_of
 from airflow_provider_docflow.systems.dingtalk.states import Bundle, Raw
 from airflow_provider_docflow.systems.dingtalk.wire import about, api
 

@@ -15,12 +15,13 @@ from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.oa.forms import Form
 from airflow_provider_docflow.core.oa.writing import numbers_text, person_of, remark, target_of
 from airflow_provider_docflow.core.paging import one_by_one
 from airflow_provider_docflow.core.profile import Probe, Reading, Write, WriteItem, Written
 from airflow_provider_docflow.core.site import Site, dumps
 from airflow_provider_docflow.document import DocumentRef
-from airflow_provider_docflow.systems.feishu.forms import Form, form_of
+from airflow_provider_docflow.systems.feishu.forms import form_of
 from airflow_provider_docflow.systems.feishu.reading import INSTANCES, fetch
 from airflow_provider_docflow.systems.feishu.states import PENDING, Raw, open_tasks
 from airflow_provider_docflow.systems.feishu.wire import about, api, id_type, person
@@ -30,7 +31,7 @@ Run = Callable[[Site, WriteItem], Exchange[Written]]
 
 
 def _about(site: Site, form: Form, ref: DocumentRef, user: str) -> dict[str, Any]:
-    return {"approval_code": form.approval_code, "instance_code": ref.internal_id, "user_id": user}
+    return {"approval_code": form.code, "instance_code": ref.internal_id, "user_id": user}
 
 
 def _post(site: Site, path: str, body: Mapping[str, Any]) -> Exchange[Any]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.oa.forms import Form
 from airflow_provider_docflow.core.oa.writing import document_of, originator_of
 from airflow_provider_docflow.core.profile import Finding, WriteItem, Written
 from airflow_provider_docflow.core.site import Site, dumps
@@ -22,7 +23,7 @@ from airflow_provider_docflow.document import Document, DocumentRef
 from airflow_provider_docflow.systems.feishu import describing, filling
 from airflow_provider_docflow.systems.feishu.describing import Definition
 from airflow_provider_docflow.systems.feishu.errors import SAME_UUID
-from airflow_provider_docflow.systems.feishu.forms import Form, form_of
+from airflow_provider_docflow.systems.feishu.forms import form_of
 from airflow_provider_docflow.systems.feishu.reading import (
     INSTANCES,
     belongs,
@@ -57,9 +58,9 @@ def create(site: Site, items: Sequence[WriteItem]) -> Exchange[list[Written | ex
             document = document_of(site, item)
             with about(document.id or item.reference):
                 form = form_of(site, document.document_type)
-                if form.approval_code not in seen:
-                    seen[form.approval_code] = yield from describing.definition(site, form)
-                results.append((yield from _start(site, form, seen[form.approval_code], item, document)))
+                if form.code not in seen:
+                    seen[form.code] = yield from describing.definition(site, form)
+                results.append((yield from _start(site, form, seen[form.code], item, document)))
         except exc.DocflowError as error:
             error.system = error.system or site.conn_id
             results.append(error)
@@ -116,7 +117,7 @@ def _body(site: Site, form: Form, known: Definition, item: WriteItem, document: 
     setting = setting_of(site, document)
     values = filling.to_form(form, known.widgets, document, setting, site.known_instance)
     body: dict[str, Any] = {
-        "approval_code": form.approval_code,
+        "approval_code": form.code,
         kind: originator_of(site, item, "originator_user_id"),
         "form": dumps(values).decode(),
         "uuid": uuid_of(item.mark),

@@ -14,10 +14,11 @@ from typing import Any
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.live import LiveField
+from airflow_provider_docflow.core.oa.forms import Control, Form
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.systems.feishu import controls
 from airflow_provider_docflow.systems.feishu.controls import Item
-from airflow_provider_docflow.systems.feishu.forms import Control, Form, form_of
+from airflow_provider_docflow.systems.feishu.forms import form_of, is_of
 from airflow_provider_docflow.systems.feishu.wire import api
 
 APPROVAL = "/open-apis/approval/v4/approvals/{code}"
@@ -37,7 +38,7 @@ def definition(site: Site, form: Form) -> Exchange[Definition]:
 
     :raises Misconfigured: there is none of that code.
     """
-    data = yield from api(site, "GET", APPROVAL, kind="definition", code=form.approval_code)
+    data = yield from api(site, "GET", APPROVAL, kind="definition", code=form.code)
     raw = data.get("form")
     try:
         found = json.loads(raw) if isinstance(raw, str) else raw
@@ -91,7 +92,7 @@ def _name(widget: Item) -> str:
 
 
 def _control(declared: Sequence[Control], widget: Item) -> Control | None:
-    return next((control for control in declared if control.is_(widget)), None)
+    return next((control for control in declared if is_of(widget, control)), None)
 
 
 def _type(widget: Item) -> str:

@@ -118,7 +118,7 @@ def _event(
 def _type_of(site: Site, approval_code: str) -> str:
     forms = forms_of(site.setting("forms"))
     wanted = approval_code.upper()
-    return next((name for name, form in forms.items() if form.approval_code.upper() == wanted), "")
+    return next((name for name, form in forms.items() if form.code.upper() == wanted), "")
 
 
 def subscribe(site: Site, document_type: str) -> Exchange[bool]:
@@ -128,7 +128,7 @@ def subscribe(site: Site, document_type: str) -> Exchange[bool]:
     """
     form = form_of(site, document_type)
     try:
-        yield from api(site, "POST", f"{APPROVAL}/subscribe", json={}, writes=True, code=form.approval_code)
+        yield from api(site, "POST", f"{APPROVAL}/subscribe", json={}, writes=True, code=form.code)
     except exc.DocflowError as error:
         if error.code == SUBSCRIBED:
             return False

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_docflow.core import fields
-from airflow_provider_docflow.document import Document, Line, differences, document_from_json
+from airflow_provider_docflow.core.oa.forms import Control, Form, tenant_fields
+from airflow_provider_docflow.document import Document, Line, document_from_json
 from airflow_provider_docflow.exceptions import InvalidDocument
 from airflow_provider_docflow.systems.feishu import controls
 from airflow_provider_docflow.systems.feishu.controls import Filled, Item, Setting
-from airflow_provider_docflow.systems.feishu.forms import Control, Form, missing_values, refused
+from airflow_provider_docflow.systems.feishu.forms import STYLE, is_of, missing_values, refused
 
 Widget = Mapping[str, Any]
 
 
 def item_of(items: Sequence[Item], control: Control) -> Item:
     """Return the value, or the widget, of a control; empty where there is none."""
-    return next((item for item in items if control.is_(item)), {})
+    return next((item for item in items if is_of(item, control)), {})
 
 
 def number_in(form: Form, items: Sequence[Item], serial_number: str) -> str:
@@ -60,17 +60,8 @@ def to_document(
     try:
         return document_from_json(data)
     except InvalidDocument as error:
-        name = _control_name(form, error.field)
+        name = form.control_named(error.field)
         raise refused(form, name, error.field, f"does not fit: {error.message}", document=number) from None
-
-
-def _control_name(form: Form, field: str) -> str:
-    path = re.sub(r"\[(\d+)\]", r".\1", field)
-    in_lines = re.fullmatch(r"lines\.\d+\.(.+)", path)
-    candidates = form.table.columns if in_lines else form.controls
-    wanted = in_lines[1] if in_lines else path
-    found = next((control.name for control in candidates if wanted in control.paths), "")
-    return f"{form.table.name}.{found}" if in_lines else found or field
 
 
 def _take(
@@ -130,13 +121,12 @@ def to_form(
     :param widgets: the definition's controls as Feishu has them now.
     :raises InvalidDocument: a control cannot hold its value, or a material field has no control.
     """
-    try:
-        fields.held(document, form.constants, instance)
-    except InvalidDocument as error:
-        error.document = document.id
-        raise
+    form.hold_constants(document, instance)
     filled = list(_filled(form, widgets, document, setting, instance))
-    _check_nothing_lost(form, document, [one.shown for one in filled], setting, instance)
+    shown = [one.shown for one in filled]
+    requester = document.requester.id if document.requester else ""
+    back = to_document(form, shown, setting, instance, requester=requester, number=document.id)
+    STYLE.check_nothing_lost(form, document, back)
     return [one.sent for one in filled]
 
 
@@ -154,7 +144,7 @@ def _filled(
             raise refused(
                 form, control.name, control.paths[0], f"cannot take it: {error}", document=document.id
             ) from None
-    for name, text in _tenant(form.controls, document, instance):
+    for name, text in tenant_fields(form.controls, document, instance):
         try:
             yield from _cell(Control(name, (f"extensions.{name}",)), item_of(widgets, Control(name, ())),
                              document, setting, instance)  # fmt: skip
@@ -180,7 +170,7 @@ def _row(
 ) -> Iterator[Filled]:
     for column in table.columns:
         yield from _cell(column, item_of(children, column), line, setting, instance)
-    for name, _ in _tenant(table.columns, line, instance):
+    for name, _ in tenant_fields(table.columns, line, instance):
         yield from _cell(
             Control(name, (f"extensions.{name}",)),
             item_of(children, Control(name, ())),
@@ -201,28 +191,3 @@ def _cell(
     if len(found) > 1:
         raise ValueError("how Feishu counts the days of an interval is not known, so it is only read")
     yield controls.fill(widget, found[0], setting)
-
-
-def _tenant(mapped: Sequence[Control], part: Document | Line, instance: str) -> Iterator[tuple[str, Any]]:
-    """Yield tenant fields that are controls without a map."""
-    paths = {path for control in mapped for path in control.paths}
-    for name, value in part.extensions.get(instance, {}).items():
-        if f"extensions.{name}" not in paths:
-            yield name, value
-
-
-def _check_nothing_lost(
-    form: Form, document: Document, shown: Sequence[Item], setting: Setting, instance: str
-) -> None:
-    requester = document.requester.id if document.requester else ""
-    back = to_document(form, shown, setting, instance, requester=requester, number=document.id)
-    if form.control_of("requester.id") is None:
-        back = back.model_copy(update={"requester": document.requester})
-    for difference in differences(document, back):
-        if re.sub(r"\[\d+\]", "", difference.field).removeprefix("lines.") not in form.omit:
-            raise InvalidDocument(
-                f"the definition {form.approval_code} has no control that holds it: {difference}.",
-                document=document.id,
-                field=difference.field,
-                remedy="Map a control to this field, or name it under omit in the forms of the connection.",
-            )

@@ -15,6 +15,7 @@ from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.oa.forms import Form
 from airflow_provider_docflow.core.oa.instants import milliseconds, now
 from airflow_provider_docflow.core.oa.listing import (
     Position,
@@ -25,7 +26,7 @@ from airflow_provider_docflow.core.oa.listing import (
 )
 from airflow_provider_docflow.core.profile import Changes, Page, Query
 from airflow_provider_docflow.core.site import Site
-from airflow_provider_docflow.systems.feishu.forms import Form, form_of
+from airflow_provider_docflow.systems.feishu.forms import form_of
 from airflow_provider_docflow.systems.feishu.reading import INSTANCES, each
 from airflow_provider_docflow.systems.feishu.wire import api, id_type
 
@@ -61,7 +62,7 @@ def search(site: Site, document_type: str, query: Query, position: str | None) -
 
 def _query(site: Site, form: Form, query: Query, at: Position) -> Exchange[tuple[list[str], Position | None]]:
     body = {
-        "approval_code": form.approval_code,
+        "approval_code": form.code,
         "instance_start_time_from": str(at.start),
         "instance_start_time_to": str(at.end),
         "instance_status": str(query.raw.get("status") or "ALL"),
@@ -112,7 +113,7 @@ def _first(site: Site) -> datetime:
 
 def _list(site: Site, form: Form, at: Position) -> Exchange[tuple[Sequence[str], Position | None]]:
     params: dict[str, Any] = {
-        "approval_code": form.approval_code,
+        "approval_code": form.code,
         "start_time": str(at.start),
         "end_time": str(at.end),
         "page_size": LIST_PAGE,

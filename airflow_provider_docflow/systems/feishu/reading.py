@@ -15,6 +15,7 @@ from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.oa.forms import Form
 from airflow_provider_docflow.core.oa.instants import now
 from airflow_provider_docflow.core.oa.listing import ref_of
 from airflow_provider_docflow.core.oa.reading import with_document
@@ -24,7 +25,7 @@ from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import Document, DocumentRef
 from airflow_provider_docflow.systems.feishu import controls, describing, filling, states
 from airflow_provider_docflow.systems.feishu.controls import Item, Setting
-from airflow_provider_docflow.systems.feishu.forms import Form, form_of
+from airflow_provider_docflow.systems.feishu.forms import form_of
 from airflow_provider_docflow.systems.feishu.states import Raw
 from airflow_provider_docflow.systems.feishu.wire import about, api, id_type, person
 
@@ -79,7 +80,7 @@ def fetch(site: Site, form: Form, code: str) -> Exchange[Raw]:
 
 def belongs(form: Form, raw: Raw) -> bool:
     """Tell whether an instance is one of this form."""
-    return str(raw.get("approval_code") or "").upper() == form.approval_code.upper()
+    return str(raw.get("approval_code") or "").upper() == form.code.upper()
 
 
 def items_of(site: Site, form: Form, raw: Raw) -> Exchange[list[Item]]:

@@ -19,13 +19,14 @@ from typing import Any
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import dig
 from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.oa.forms import Form
 from airflow_provider_docflow.core.oa.listing import Position
 from airflow_provider_docflow.core.oa.writing import document_of, finding_of, originator_of, probe_start
 from airflow_provider_docflow.core.profile import Finding, Reading, WriteItem, Written
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import Document, DocumentRef
 from airflow_provider_docflow.systems.wecom import filling, nodes, parsing, templates
-from airflow_provider_docflow.systems.wecom.forms import Form, form_of
+from airflow_provider_docflow.systems.wecom.forms import form_of
 from airflow_provider_docflow.systems.wecom.listing import begin, list_numbers
 from airflow_provider_docflow.systems.wecom.reading import get, reading_of
 from airflow_provider_docflow.systems.wecom.wire import about, api, moment, seconds
@@ -75,7 +76,7 @@ def _body(
     )
     body: dict[str, Any] = {
         "creator_userid": originator_of(site, item, "creator_user_id", "submitted"),
-        "template_id": form.template_id,
+        "template_id": form.code,
         **flow,
         "apply_data": {"contents": contents},
         "summary_list": summary(document, given.get("summary") or ()),

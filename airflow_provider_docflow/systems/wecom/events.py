@@ -132,7 +132,7 @@ def _told(site: Site, kind: str, number: str, body: Mapping[str, Any], info: Map
     return Event(
         id=":".join((_text(body, "FromUserName"), happened, number, change or status)),
         kind=kind,
-        document_type=next((name for name, form in forms.items() if form.template_id == template), ""),
+        document_type=next((name for name, form in forms.items() if form.code == template), ""),
         internal_id=number,
         happened_at=moment(happened),
         detail={name: value for name, value in detail.items() if value},

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any
 
 from airflow_provider_docflow.core import fields
-from airflow_provider_docflow.document import Document, Line, differences
+from airflow_provider_docflow.core.oa.forms import Control, Form, tenant_fields
+from airflow_provider_docflow.document import Document, Line
 from airflow_provider_docflow.exceptions import InvalidDocument
 from airflow_provider_docflow.systems.wecom import values
-from airflow_provider_docflow.systems.wecom.forms import Control, Form, refused
+from airflow_provider_docflow.systems.wecom.forms import STYLE, refused
 from airflow_provider_docflow.systems.wecom.parsing import to_document
 from airflow_provider_docflow.systems.wecom.templates import Part, part_of
 
@@ -33,11 +33,7 @@ def to_contents(
     :raises InvalidDocument: the template cannot hold it; nothing was sent.
     """
     sheet = _Sheet(form, document, instance, zone)
-    try:
-        fields.held(document, form.constants, instance)
-    except InvalidDocument as error:
-        error.document = document.id
-        raise
+    form.hold_constants(document, instance)
     if form.numbers_itself and document.id:
         raise sheet.refused("id", "id", "is none: forms of this connection have WeCom's number")
     contents = sheet.filled(parts, form.controls, document)
@@ -65,12 +61,9 @@ class _Sheet:
     ) -> list[Content]:
         """Fill in the controls of a form or of a row, those of the tenant included."""
         told = [(one.name, one.path, _kinds(one), self._value(parts, one, source)) for one in controls]
-        mapped = {control.path for control in controls}
-        own = source.extensions.get(self.instance, {})
         told += [
             (name, f"extensions.{name}", values.KINDS, self._tenants(parts, name, value))
-            for name, value in own.items()
-            if f"extensions.{name}" not in mapped
+            for name, value in tenant_fields(controls, source, self.instance)
         ]
         filled = [self.content(parts, *one) for one in told if one[-1] not in (None, (), [], "")]
         return [content for content in filled if content]
@@ -148,16 +141,7 @@ class _Sheet:
         requester = {"userid": document.requester.id} if document.requester else {}
         info = {"applyer": requester, "apply_data": {"contents": contents}}
         back = to_document(form, info, self.instance, self.zone)
-        if form.control_of("requester.id") is None:
-            back = back.model_copy(update={"requester": document.requester})
-        for difference in differences(document, back):
-            if re.sub(r"\[\d+\]", "", difference.field).removeprefix("lines.") not in form.omit:
-                raise InvalidDocument(
-                    f"the template {form.template_id} has no control that holds it: {difference}.",
-                    document=document.id,
-                    field=difference.field,
-                    remedy="Map a control to this field, or name it under omit in the forms.",
-                )
+        STYLE.check_nothing_lost(form, document, back)
 
 
 def _kinds(control: Control) -> Sequence[str]:

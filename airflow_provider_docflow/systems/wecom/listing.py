@@ -15,6 +15,7 @@ from datetime import timedelta
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.oa.forms import Form
 from airflow_provider_docflow.core.oa.instants import now
 from airflow_provider_docflow.core.oa.listing import (
     Position,
@@ -25,7 +26,7 @@ from airflow_provider_docflow.core.oa.listing import (
 )
 from airflow_provider_docflow.core.profile import Changes, Page, Query, Reading
 from airflow_provider_docflow.core.site import Site
-from airflow_provider_docflow.systems.wecom.forms import Form, form_of
+from airflow_provider_docflow.systems.wecom.forms import form_of
 from airflow_provider_docflow.systems.wecom.reading import get, reading_of
 from airflow_provider_docflow.systems.wecom.wire import about, api, moment, seconds
 
@@ -84,9 +85,7 @@ def list_numbers(
         "endtime": str(at.end + EDGE),
         "new_cursor": at.token,
         "size": PAGE,
-        "filters": [
-            {"key": key, "value": value} for key, value in (("template_id", form.template_id), *filters)
-        ],
+        "filters": [{"key": key, "value": value} for key, value in (("template_id", form.code), *filters)],
     }
     answer = yield from api(site, LIST, body)
     numbers = answer.get("sp_no_list") if isinstance(answer, dict) else None

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from typing import Any
 
 from airflow_provider_docflow.core import fields
+from airflow_provider_docflow.core.oa.forms import Control, Form
 from airflow_provider_docflow.document import Document, document_from_json
 from airflow_provider_docflow.document.money import exact_decimal
 from airflow_provider_docflow.exceptions import InvalidDocument
 from airflow_provider_docflow.systems.wecom import values
-from airflow_provider_docflow.systems.wecom.forms import Control, Form, missing_values, refused
+from airflow_provider_docflow.systems.wecom.forms import missing_values, refused
 
 Content = Mapping[str, Any]
 
@@ -95,10 +95,7 @@ def _built(form: Form, data: Mapping[str, Any], number: str) -> Document:
     try:
         return document_from_json(data)
     except InvalidDocument as error:
-        path = re.sub(r"\[\d+\]", "", error.field)
-        controls = form.table.columns if path.startswith("lines.") and form.table else form.controls
-        wanted = path.removeprefix("lines.")
-        name = next((one.name for one in controls if one.path == wanted), error.field)
+        name = form.control_named(error.field)
         raise refused(form, name, error.field, f"does not fit: {error.message}", document=number) from None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import dig
 from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.oa.forms import Form
 from airflow_provider_docflow.core.oa.instants import now
 from airflow_provider_docflow.core.oa.listing import ref_of
 from airflow_provider_docflow.core.oa.reading import with_document
@@ -18,7 +19,7 @@ from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.systems.wecom import parsing, states
 from airflow_provider_docflow.systems.wecom.errors import PARAMETER
-from airflow_provider_docflow.systems.wecom.forms import Form, form_of
+from airflow_provider_docflow.systems.wecom.forms import form_of
 from airflow_provider_docflow.systems.wecom.states import Info
 from airflow_provider_docflow.systems.wecom.wire import about, api
 
@@ -61,9 +62,9 @@ def reading_of(site: Site, form: Form, info: Info) -> Reading:
     :raises NotFound: it is a form of another template.
     """
     sp_no = str(info.get("sp_no") or "")
-    if (template := str(info.get("template_id") or form.template_id)) != form.template_id:
+    if (template := str(info.get("template_id") or form.code)) != form.code:
         raise exc.NotFound(
-            f"it is a form of the template {template}, not of {form.template_id}.",
+            f"it is a form of the template {template}, not of {form.code}.",
             system=site.conn_id,
             document=sp_no,
             field="forms",

@@ -14,8 +14,9 @@ from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import dig
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.live import LiveField
+from airflow_provider_docflow.core.oa.forms import Control, Form
 from airflow_provider_docflow.core.site import Site
-from airflow_provider_docflow.systems.wecom.forms import Control, Form, form_of
+from airflow_provider_docflow.systems.wecom.forms import form_of
 from airflow_provider_docflow.systems.wecom.values import words
 from airflow_provider_docflow.systems.wecom.wire import api
 
@@ -46,7 +47,7 @@ def read(site: Site, form: Form) -> Exchange[tuple[Part, ...]]:
 
     :raises Misconfigured: there is no such template.
     """
-    answer = yield from api(site, "oa/gettemplatedetail", {"template_id": form.template_id})
+    answer = yield from api(site, "oa/gettemplatedetail", {"template_id": form.code})
     controls = dig(answer, "template_content.controls")
     if not isinstance(controls, list):
         raise exc.TransientError("WeCom shows a template without controls.", system=site.conn_id)
