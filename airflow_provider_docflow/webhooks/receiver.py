@@ -123,7 +123,11 @@ class Receiver:
         return opened.signed_at is None or abs(self._now() - opened.signed_at) <= oldest
 
     def _look_up(self, conn_id: str) -> _Known | Answer:
-        with self._locks[conn_id]:
+        found, lock = self._found.get(conn_id), self._locks[conn_id]
+        if found is not None and (found[1] > self.clock() or lock.locked()):
+            # While one looks it up anew, no other waits: the threads are everybody's.
+            return found[0]
+        with lock:
             found = self._found.get(conn_id)
             if found is None or found[1] <= self.clock():
                 known = self._read(conn_id)

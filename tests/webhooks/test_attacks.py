@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import http.client
 import socket
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from typing import Any
 
@@ -19,7 +21,7 @@ from airflow_provider_docflow.webhooks import app as apps
 from airflow_provider_docflow.webhooks import serving
 from airflow_provider_docflow.webhooks.app import Webhooks, create_app
 from airflow_provider_docflow.webhooks.rates import peer_of
-from airflow_provider_docflow.webhooks.receiver import Receiver
+from airflow_provider_docflow.webhooks.receiver import KNOWN_SECONDS, Receiver
 from airflow_provider_docflow.webhooks.settings import Settings
 from tests.waiting.waits import until
 from tests.webhooks.conftest import kept
@@ -268,3 +270,26 @@ def test_a_server_that_is_sent_nonsense_does_not_write_of_each(
         line.request("GET", "/webhooks/never_heard_of", headers=heads)
         assert line.getresponse().status == 404
     assert caplog.records == []
+
+
+def test_a_slow_look_up_holds_up_one_delivery_alone(sender: Sender, ledger: Ledger, clock: Clock) -> None:
+    asked, may_end = threading.Event(), threading.Event()
+
+    class Slow(Receiver):
+        def _read(self, conn_id: str) -> Any:
+            if self._found:
+                asked.set()
+                may_end.wait(HANGS)
+            return super()._read(conn_id)
+
+    client = TestClient(create_app(Slow(Settings(frozenset({"oa"})), now=clock, clock=clock)))
+    assert client.post("/webhooks/oa", **sender.delivery(decided())).status_code == 200
+    clock.now += KNOWN_SECONDS
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(client.post, "/webhooks/oa", **sender.delivery(decided(event_id="e-2")))
+        assert asked.wait(HANGS)
+        assert client.post("/webhooks/oa", **sender.delivery(decided(event_id="e-3"))).status_code == 200
+        assert kept(ledger) == [("oa", "e-1"), ("oa", "e-3")]
+        may_end.set()
+        assert first.result(HANGS).status_code == 200
+    assert len(kept(ledger)) == 3
