@@ -44,6 +44,15 @@ def _line(port: int, peer: str = HERE) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), timeout=HANGS, source_address=(peer, 0))
 
 
+def _is_closed(line: socket.socket, sent: bytes) -> bool:
+    """Send something and wait for the end, which may come before it was sent."""
+    try:
+        line.sendall(sent)
+        return line.recv(1000) == b""
+    except ConnectionError:
+        return True
+
+
 def _posted(receiver: Receiver, requests: list[tuple[str, str]]) -> list[tuple[int, bytes]]:
     """Post nothing from a peer to a name, one after the other; return what was answered."""
     app = create_app(receiver)
@@ -126,17 +135,15 @@ def test_a_connection_that_asks_for_nothing_is_closed(
 ) -> None:
     monkeypatch.setattr(serving, "HEAD_SECONDS", 0.05)
     with _line(port) as line:
-        line.sendall(beginning)
-        assert line.recv(1000) == b""
+        assert _is_closed(line, beginning)
 
 
 def test_a_connection_that_asked_once_is_closed_as_well(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(serving, "HEAD_SECONDS", 1.0)
     with _line(port) as line:
         line.sendall(b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n")
         assert line.recv(1000).startswith(b"HTTP/1.1 404")
-        line.sendall(b"GET /noth")
-        assert line.recv(1000) == b""
+        assert _is_closed(line, b"GET /noth")
 
 
 def test_a_head_without_end_is_not_held(port: int) -> None:
