@@ -28,10 +28,10 @@ venv: $(STAMP) ## make .venv with the package and everything the tests need
 test: test-fast test-system ## install what is needed and run every test
 
 test-fast: venv ## the tests that need no whole ERP and no running Airflow
-	$(BIN)/python -m pytest -q -p no:cacheprovider -m "not system" -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -q -p no:cacheprovider -m "not system" -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-system: venv ## the tests against a real ERP and a real Airflow
-	$(BIN)/python -m pytest -q -p no:cacheprovider -m system -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -q -p no:cacheprovider -m system -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: venv ## style and types
 	$(BIN)/ruff check .

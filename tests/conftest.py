@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.rigs import airflow_home
+from tests.rigs import airflow_home, order
 
 pytest_plugins = ["tests.rigs.databases", "tests.rigs.ledgers", "tests.rigs.tryton"]
 
@@ -19,6 +19,13 @@ _MASKERS = (
     "airflow._shared.secrets_masker.secrets_masker",
     "airflow.sdk._shared.secrets_masker.secrets_masker",
 )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    files = [item.nodeid.partition("::")[0] for item in items]
+    place = {file: number for number, file in enumerate(order.longest_first(files))}
+    items.sort(key=lambda item: place[item.nodeid.partition("::")[0]])
 
 
 def pytest_unconfigure() -> None:
