@@ -23,6 +23,7 @@ _DECIMALS = (
     *("tax_amount", "payable_rounding_amount", "payable_amount", "exchange_rate", "quantity", "share"),
     *("price_amount", "base_quantity", "tax_percent", "line_extension_amount"),
 )
+_PAYS = ("payment_request", "payment")
 _IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[0-9A-Z]{11,30}")
 _DATES = ("issue_date", "posting_date", "due_date", "delivery_date")
 DOCUMENT_PATHS = frozenset(
@@ -186,13 +187,20 @@ def sayable(
 ) -> None:
     """Refuse a document of which the mapped fields would say something else, or lose what a person mapped.
 
-    A price with tax is another amount where nothing tells that it has it, as is a price per hundred.
+    A price with tax is another amount where nothing tells that it has it, as is a price per hundred. A
+    payment without its account goes to whichever the system has.
 
     :param head: the paths that the system's document has a field for; ``cells`` those of its lines.
     :param lines: whether the system keeps lines at all.
     :raises InvalidDocument: names the field.
     """
     _held_own(document, head, instance, "")
+    if document.payee_account and document.document_type in _PAYS and not _about(head, "payee_account"):
+        raise exc.InvalidDocument(
+            "no field holds the account, so another could be paid.",
+            field="payee_account",
+            remedy="Map a field to it in the connection, or set it to none by the mapping.",
+        )
     for place, line in enumerate(document.lines if lines else ()):
         at = f"lines[{place}]."
         _held_own(line, cells, instance, at)
@@ -207,6 +215,10 @@ def sayable(
                     field=at + path,
                     remedy="Map a field to it, or give the price of one unit without tax by the mapping.",
                 )
+
+
+def _about(mapped: Collection[str], name: str) -> bool:
+    return any(path == name or path.startswith(f"{name}.") for path in mapped)
 
 
 def _held_own(part: Document | Line, mapped: Collection[str], instance: str, at: str) -> None:

@@ -29,9 +29,10 @@ GROSS = {"price_includes_tax": True, "tax_percent": "13"}
         (order(GROSS), "lines[0].price_includes_tax"),
         (order({"base_quantity": "100"}), "lines[0].base_quantity"),
         (order(extensions={"erp": {"other": 1}}), "extensions.other"),
+        (order(document_type="payment", payee_account={"account_number": "6222"}), "payee_account"),
         (order({"extensions": {"erp": {"project": 1}}}), "lines[0].extensions.project"),
     ],
-    ids=["with tax", "per hundred", "tenant field", "tenant field of a line"],
+    ids=["with tax", "per hundred", "tenant field", "account", "tenant field of a line"],
 )
 def test_what_would_be_read_otherwise_is_refused(document: Document, field: str) -> None:
     with pytest.raises(exc.InvalidDocument) as refused:
@@ -46,9 +47,10 @@ def test_what_would_be_read_otherwise_is_refused(document: Document, field: str)
         (order(GROSS), {"price_includes_tax"}),
         (order({"price_includes_tax": True, "tax_percent": "0"}), set()),
         (order({"base_quantity": "100"}), {"base_quantity"}),
+        (order(payee_account={"account_number": "6222"}), set()),
         (order(extensions={"erp": {"project": 1}, "oa": {"other": 1}}), set()),
     ],
-    ids=["plain", "told", "no tax", "told per hundred", "of others"],
+    ids=["plain", "told", "no tax", "told per hundred", "account of an order", "of others"],
 )
 def test_what_the_fields_say_is_taken(document: Document, more: set[str]) -> None:
     sayable(document, HEAD, CELLS | more, "erp")

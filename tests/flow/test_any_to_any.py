@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import pytest
 
 from airflow_provider_docflow.core.profile import Reading
-from airflow_provider_docflow.document import Document
+from airflow_provider_docflow.document import Document, PayeeAccount
 from airflow_provider_docflow.hooks.handles import Handle, Outcome
 from airflow_provider_docflow.systems import names
 from tests.flow.places import (
@@ -147,3 +148,34 @@ def test_a_document_of_every_product_becomes_one_of_the_target(
         shown = places.read(handle).document
         assert shown is not None
         check(places, shown, moved.of(handle), kind, target)
+
+
+PAID = [(kind, target) for kind in ONE_PAYMENT for target in HOLD[kind] if target != "rest"]
+
+
+@pytest.mark.parametrize(("kind", "target"), PAID, ids=[f"{kind}-{target}" for kind, target in PAID])
+def test_the_account_of_an_invoice_is_the_one_that_is_paid(places: Places, kind: str, target: str) -> None:
+    account = PayeeAccount(account_number="6222020000001")
+    invoice = ordinary(INVOICE, payee_account=account, due_date=date(2026, 4, 30))
+    entered = [places.enter(place, invoice) for place in ("dingtalk", "sql")]
+    for done in move(places, entered, target, kind).outcomes:
+        assert done.handle is not None, done.to_json()
+        reading = places.read(done.handle)
+        if reading.document is None:
+            assert reading.raw["payee_account"] == account.account_number
+        else:
+            assert reading.document.payee_account is not None
+            assert reading.document.payee_account.account_number == account.account_number
+
+
+def test_a_payment_is_refused_where_no_field_holds_its_account(places: Places) -> None:
+    entered = places.enter("sql", ordinary(INVOICE, payee_account=PayeeAccount(account_number="6222")))
+    places.sandbox.forget_requests()
+    (done,) = move(places, [entered], "rest", REQUEST).outcomes
+    error = done.to_json()["error"]
+    assert (error["type"], error["field"], bool(error["remedy"])) == (
+        "InvalidDocument",
+        "payee_account",
+        True,
+    )
+    assert not [one for one in places.sandbox.requests("/erp/*") if one["method"] == "POST"]
