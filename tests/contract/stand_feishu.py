@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -15,39 +13,15 @@ import pytest
 from airflow_provider_docflow.core.profile import WriteItem
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import Document, DocumentRef
-from airflow_provider_docflow.hooks.doors import Door
 from airflow_provider_docflow.sandbox import Sandbox
-from airflow_provider_docflow.sandbox.faults import FaultRule
 from airflow_provider_docflow.systems.feishu import PROFILE
 from airflow_provider_docflow.systems.feishu.creating import uuid_of
-from tests.contract.stands import RETRY_AFTER, Factory, Stand, plain_document
+from tests.contract.oa import ARGUMENTS, FIELDS, SECRET, TYPE, faults_of, sandbox_for, site_of, stand_on
+from tests.contract.stands import Factory, Stand, plain_document
 
-TYPE = "purchase_requisition"
-SECRET, WRONG = "sandbox-secret", "wrong-secret-55d1"
 STARTS = "/feishu/open-apis/approval/v4/instances"
 TOO_FAST = {"code": 99991400, "msg": "request trigger frequency limit"}
 UUID_ROOM = 64
-FIELDS: dict[str, Any] = {
-    "单号": "id",
-    "公司": "company_code",
-    "申请日期": "issue_date",
-    "到期日": "due_date",
-    "币种": "document_currency_code",
-    "供应商": "seller_supplier_party.id",
-    "供应商名称": "seller_supplier_party.name",
-    "明细": {
-        "path": "lines",
-        "fields": {
-            "行号": "line_id",
-            "物料": "item_id",
-            "名称": "description",
-            "数量": "quantity",
-            "单位": "unit_code",
-            "单价": "price_amount",
-        },
-    },
-    "合计金额": "payable_amount",
-}
 WIDGETS: dict[str, dict[str, Any]] = {
     "申请日期": {"type": "date"},
     "到期日": {"type": "date"},
@@ -70,7 +44,7 @@ def _widget(name: str, spec: Any) -> dict[str, Any]:
 
 @contextmanager
 def _stand(request: pytest.FixtureRequest) -> Iterator[Stand]:
-    with tempfile.TemporaryDirectory(prefix="docflow-lark-") as home, Sandbox(home) as sandbox:
+    with sandbox_for("feishu") as sandbox:
         definition = {
             "name": "采购申请",
             "widgets": [_widget(*named) for named in FIELDS.items()],
@@ -88,16 +62,7 @@ def _stand(request: pytest.FixtureRequest) -> Iterator[Stand]:
             # A feed that begins a week back asks 17 times before it comes to now.
             "feed_days": 1,
         }
-        site = Site(
-            profile=PROFILE.configured(settings),
-            conn_id="lark_conn",
-            username="cli_sandbox",
-            password=SECRET,
-            settings=settings,
-        )
-        with Door(site) as door:
-            site = replace(site, instance=door.run(PROFILE.instance(site)))
-        yield _over(sandbox, site)
+        yield _over(sandbox, site_of(PROFILE, "cli_sandbox", settings))
 
 
 def _over(sandbox: Sandbox, site: Site) -> Stand:
@@ -116,39 +81,18 @@ def _over(sandbox: Sandbox, site: Site) -> Stand:
         decide(ref, "approve")
         decide(ref, "revoke")
 
-    def wait(seconds: float) -> None:
-        sandbox.advance(seconds)
-        sandbox.settle()
-
-    def forget() -> None:
-        stand.secrets = (SECRET, WRONG, _token(sandbox))
-        sandbox.forget_requests()
-
-    def bad() -> WriteItem:
-        """Name a currency that the form does not offer."""
-        item = stand.item()
-        assert item.document is not None
-        return replace(item, document=item.document.model_copy(update={"document_currency_code": "USD"}))
-
-    stand = Stand(
-        site=site,
-        document_type=TYPE,
+    return stand_on(
+        sandbox,
+        site,
+        missing="00000000-0000-4000-8000-000000000000",
+        faults=faults_of(sandbox, STARTS, reply=TOO_FAST),
+        secrets=lambda: (_token(sandbox),),
+        logins="*/tenant_access_token/internal",
+        shown=_path,
         document=_requisition,
         count=count,
         edit=edit,
-        missing=DocumentRef(site.instance, "", TYPE, "00000000-0000-4000-8000-000000000000"),
-        faults=_faults(sandbox),
-        without={},
-        bad=bad,
-        calm=sandbox.clear_faults,
-        wait=wait,
-        settle=lambda: wait(60),
-        log=lambda: [f"{line['method']} {_path(line['path'])}" for line in sandbox.requests("/feishu*")],
-        forget=forget,
         mark_room=UUID_ROOM,
-        expire=lambda: [sandbox.call("POST", "feishu/tokens/expire", {}), None][1],
-        logins=lambda: sandbox.count("*/tenant_access_token/internal"),
-        refused=replace(site, password=WRONG),
         actions={
             "comment": "submitted",
             "write_back": "submitted",
@@ -157,18 +101,10 @@ def _over(sandbox: Sandbox, site: Site) -> Stand:
             "approve": "active",
         },
         endings={"withdraw": "cancelled", "reject": "closed"},
-        arguments={
-            "comment": {"text": "请尽快"},
-            "write_back": {"links": [{"document_type": "purchase_order", "number": "PO-1", "system": "erp"}]},
-            "copy": {"users": ["auditor", "cfo"]},
-            "transfer": {"user": "boss", "to_user": "deputy"},
-            "approve": {"user": "deputy", "remark": "同意"},
-            "reject": {"user": "boss", "remark": "超预算"},
-        },
+        arguments={**ARGUMENTS, "copy": {"users": ["auditor", "cfo"]}},
         spread=25,
         lacks={"decisions in the change feed": "Feishu lists by creation; a decision shows when it is read"},
     )
-    return stand
 
 
 def _path(path: str) -> str:
@@ -186,23 +122,6 @@ def _token(sandbox: Sandbox) -> str:
     body = {"app_id": "cli_sandbox", "app_secret": SECRET}
     path = "/feishu/open-apis/auth/v3/tenant_access_token/internal"
     return str(httpx2.post(f"{sandbox.base_url}{path}", json=body).json()["tenant_access_token"])
-
-
-def _faults(sandbox: Sandbox) -> dict[str, Callable[[], None]]:
-    def put(fault: str, **more: Any) -> Callable[[], None]:
-        rule = FaultRule(fault, method="POST", path=STARTS, **more)  # type: ignore[arg-type]
-        return lambda: [sandbox.fault(rule), None][1]
-
-    return {
-        "cut": put("cut"),
-        "reply_lost": put("reply_lost"),
-        "error_before": put("error_before"),
-        "error_after": put("error_after"),
-        "rate_limited": put("rate_limited", reply=TOO_FAST),
-        "rate_limited_with_retry_after": put("rate_limited", retry_after=RETRY_AFTER, reply=TOO_FAST),
-        "malformed": put("malformed"),
-        "late_commit": put("late_commit", seconds=40),
-    }
 
 
 STANDS: dict[str, Factory] = {"feishu": _stand}

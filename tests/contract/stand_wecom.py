@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -14,41 +12,18 @@ import pytest
 
 from airflow_provider_docflow.core.profile import WriteItem
 from airflow_provider_docflow.core.site import Site
-from airflow_provider_docflow.document import Document, DocumentRef
-from airflow_provider_docflow.hooks.doors import Door
+from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.sandbox import Sandbox
-from airflow_provider_docflow.sandbox.faults import FaultRule
 from airflow_provider_docflow.systems.wecom import PROFILE
-from tests.contract.stands import RETRY_AFTER, Factory, Stand, plain_document
+from tests.contract.oa import FIELDS, SECRET, TYPE, faults_of, sandbox_for, site_of, stand_on
+from tests.contract.stands import Factory, Stand
 
-TYPE = "purchase_requisition"
-CORP, SECRET, WRONG = "wwsandboxcorp", "sandbox-secret", "wrong-secret-55d1"
+CORP = "wwsandboxcorp"
 ROBOT_KEY, CALLBACK_TOKEN = "693axxx6-7aoc-4bc4", "callback-token-0123"
 SUBMITS = "/wecom/cgi-bin/oa/applyevent"
 PAGE = 20
 MARK_ROOM = 4_000
 TOO_FAST = {"errcode": 45009, "errmsg": "api freq out of limit"}
-FIELDS: dict[str, Any] = {
-    "单号": "id",
-    "公司": "company_code",
-    "申请日期": "issue_date",
-    "到期日": "due_date",
-    "币种": "document_currency_code",
-    "供应商": "seller_supplier_party.id",
-    "供应商名称": "seller_supplier_party.name",
-    "明细": {
-        "path": "lines",
-        "fields": {
-            "行号": "line_id",
-            "物料": "item_id",
-            "名称": "description",
-            "数量": "quantity",
-            "单位": "unit_code",
-            "单价": "price_amount",
-        },
-    },
-    "合计金额": "payable_amount",
-}
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "申请日期": ("Date", {"date": {"type": "day"}}),
     "到期日": ("Date", {"date": {"type": "day"}}),
@@ -71,7 +46,7 @@ def control(name: str, spec: Any = "") -> dict[str, Any]:
 
 @contextmanager
 def _stand(request: pytest.FixtureRequest) -> Iterator[Stand]:
-    with tempfile.TemporaryDirectory(prefix="docflow-wecom-") as home, Sandbox(home) as sandbox:
+    with sandbox_for("wecom") as sandbox:
         template = {
             "name": "采购申请",
             "controls": [*(control(*named) for named in FIELDS.items()), control("docflow")],
@@ -88,16 +63,7 @@ def _stand(request: pytest.FixtureRequest) -> Iterator[Stand]:
             "robot_key": ROBOT_KEY,
             "callback_token": CALLBACK_TOKEN,
         }
-        site = Site(
-            profile=PROFILE.configured(settings),
-            conn_id="wecom_conn",
-            username=CORP,
-            password=SECRET,
-            settings=settings,
-        )
-        with Door(site) as door:
-            site = replace(site, instance=door.run(PROFILE.instance(site)))
-        yield _over(sandbox, site)
+        yield _over(sandbox, site_of(PROFILE, CORP, settings))
 
 
 def _over(sandbox: Sandbox, site: Site) -> Stand:
@@ -116,48 +82,19 @@ def _over(sandbox: Sandbox, site: Site) -> Stand:
         """Approve the document: nothing else about it can change there."""
         sandbox.call("POST", "wecom/decisions", {"approvals": [ref.internal_id], "action": "agree"})
 
-    def wait(seconds: float) -> None:
-        sandbox.advance(seconds)
-        sandbox.settle()
-
-    def forget() -> None:
-        stand.secrets = (SECRET, WRONG, ROBOT_KEY, CALLBACK_TOKEN, _token(sandbox))
-        sandbox.forget_requests()
-
-    def bad() -> WriteItem:
-        """Name a currency that the template does not offer."""
-        item = stand.item()
-        assert item.document is not None
-        return replace(item, document=item.document.model_copy(update={"document_currency_code": "USD"}))
-
-    stand = Stand(
-        site=site,
-        document_type=TYPE,
-        document=_requisition,
+    return stand_on(
+        sandbox,
+        site,
+        missing="202601010999",
+        faults=faults_of(sandbox, SUBMITS, status=200, reply=TOO_FAST),
+        secrets=lambda: (ROBOT_KEY, CALLBACK_TOKEN, _token(sandbox)),
+        logins="*/gettoken",
         count=count,
         edit=edit,
-        missing=DocumentRef(site.instance, "", TYPE, "202601010999"),
-        faults=_faults(sandbox),
-        without={},
-        bad=bad,
-        calm=sandbox.clear_faults,
-        wait=wait,
-        settle=lambda: wait(60),
-        log=lambda: [f"{line['method']} {line['path']}" for line in sandbox.requests("/wecom*")],
-        forget=forget,
         mark_room=MARK_ROOM,
-        expire=lambda: [sandbox.call("POST", "wecom/tokens/expire", {}), None][1],
-        logins=lambda: sandbox.count("*/gettoken"),
-        refused=replace(site, password=WRONG),
         spread=2 * PAGE + 5,
         lacks={"edits in the change feed": "WeCom lists by submission; a decision shows when it is read"},
     )
-    return stand
-
-
-def _requisition(number: str) -> Document:
-    """Return the requisition of a requester of its own: how many others he has must not show in the log."""
-    return plain_document(TYPE, number, requester={"id": f"requester-{number.encode().hex()[:50]}"})
 
 
 def _token(sandbox: Sandbox) -> str:
@@ -165,24 +102,6 @@ def _token(sandbox: Sandbox) -> str:
     query = {"corpid": CORP, "corpsecret": SECRET}
     reply = httpx2.get(f"{sandbox.base_url}/wecom/cgi-bin/gettoken", params=query)
     return str(reply.json()["access_token"])
-
-
-def _faults(sandbox: Sandbox) -> dict[str, Callable[[], None]]:
-    def put(fault: str, **more: Any) -> Callable[[], None]:
-        rule = FaultRule(fault, method="POST", path=SUBMITS, **more)  # type: ignore[arg-type]
-        return lambda: [sandbox.fault(rule), None][1]
-
-    too_fast = {"status": 200, "reply": TOO_FAST}
-    return {
-        "cut": put("cut"),
-        "reply_lost": put("reply_lost"),
-        "error_before": put("error_before"),
-        "error_after": put("error_after"),
-        "rate_limited": put("rate_limited", **too_fast),
-        "rate_limited_with_retry_after": put("rate_limited", retry_after=RETRY_AFTER, **too_fast),
-        "malformed": put("malformed"),
-        "late_commit": put("late_commit", seconds=40),
-    }
 
 
 STANDS: dict[str, Factory] = {"wecom": _stand}
