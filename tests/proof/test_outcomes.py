@@ -167,7 +167,7 @@ def test_the_read_back_fails(world: World, erp: Erp, quality: str) -> None:
         times=None,
         nth=2 if quality == "by search" else 1,
     )
-    with world.open(real=True) as session:
+    with world.open() as session:
         sources = session.enter(requisition(number))
         first = session.create(sources)
     erp.sandbox.clear_faults()
