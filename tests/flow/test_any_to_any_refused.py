@@ -65,7 +65,7 @@ FOREIGN = {
     "head": {"extensions.没有的字段": "'x'"},
     "line": {"lines[*].extensions.没有的列": "'x'"},
 }
-KNOW_THEIR_FIELDS = ("feishu", "rest", "sql", "wecom")
+KNOW_THEIR_FIELDS = ("dingtalk", "feishu", "rest", "sql", "wecom")
 """Products that can tell, before anything is sent, which fields of the tenant's own there are."""
 WRITES = {
     "dingtalk": "/workflow/processInstances",

@@ -27,6 +27,7 @@ from airflow_provider_docflow.core.profile import Finding, Reading, WriteItem, W
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import Document, DocumentRef
 from airflow_provider_docflow.systems.dingtalk import filling
+from airflow_provider_docflow.systems.dingtalk.describing import check_own
 from airflow_provider_docflow.systems.dingtalk.forms import form_of
 from airflow_provider_docflow.systems.dingtalk.listing import WINDOW, list_ids, reachable
 from airflow_provider_docflow.systems.dingtalk.reading import INSTANCES, fetch, reading_of
@@ -53,6 +54,7 @@ def create(site: Site, item: WriteItem) -> Exchange[Written]:
     with about(document.id or item.reference):
         form = form_of(site, document.document_type)
         body = _body(site, form, item, document)
+        yield from check_own(site, form, document)
         answer = yield from api(site, "POST", INSTANCES, json=body, writes=True)
         instance_id = dig(answer, "instanceId")
         if not instance_id:

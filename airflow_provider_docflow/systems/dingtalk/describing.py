@@ -14,6 +14,8 @@ from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.live import LiveField
 from airflow_provider_docflow.core.oa.forms import Control, Form
 from airflow_provider_docflow.core.site import Site
+from airflow_provider_docflow.document import Document, Line
+from airflow_provider_docflow.exceptions import InvalidDocument
 from airflow_provider_docflow.systems.dingtalk.forms import form_of, is_of
 from airflow_provider_docflow.systems.dingtalk.wire import api
 
@@ -25,13 +27,50 @@ def describer(document_type: str) -> Callable[[Site], Exchange[list[LiveField]]]
 
     def describe(site: Site) -> Exchange[list[LiveField]]:
         form = form_of(site, document_type)
-        answer = yield from api(site, "GET", _PATH, params={"processCode": form.code})
-        content = dig(answer, "result.schemaContent")
-        # The vendor's page shows an object, its client a text of it.
-        content = json.loads(content) if isinstance(content, str) else content
-        return list(_live(form, dig(content, "items") or []))
+        return list(_live(form, (yield from _items(site, form))))
 
     return describe
+
+
+def _items(site: Site, form: Form) -> Exchange[Sequence[Mapping[str, Any]]]:
+    answer = yield from api(site, "GET", _PATH, params={"processCode": form.code})
+    content = dig(answer, "result.schemaContent")
+    # The vendor's page shows an object, its client a text of it.
+    content = json.loads(content) if isinstance(content, str) else content
+    found: Sequence[Mapping[str, Any]] = dig(content, "items") or []
+    return found
+
+
+def check_own(site: Site, form: Form, document: Document) -> Exchange[None]:
+    """Refuse tenant fields that are no control of the form; of a document without any nothing is asked.
+
+    :raises InvalidDocument: names the field.
+    """
+    parts: list[tuple[str, Document | Line]] = [("", document)]
+    parts += [(f"lines[{place}].", line) for place, line in enumerate(document.lines)]
+    own = [
+        (at, name)
+        for at, part in parts
+        for name in part.extensions.get(site.known_instance, {})
+        if f"extensions.{name}" not in _mapped(form.table.columns if at else form.controls)
+    ]
+    if not own:
+        return
+    items = yield from _items(site, form)
+    cells = {_label(child) for item in items for child in item.get("children") or ()}
+    heads = cells | {_label(item) for item in items}
+    for at, name in own:
+        if name not in (cells if at else heads):
+            raise InvalidDocument(
+                f"the form {form.code} has no control {name!r}.",
+                document=document.id,
+                field=f"{at}extensions.{name}",
+                remedy="Name the control as the form does, or add it there.",
+            )
+
+
+def _mapped(controls: Sequence[Control]) -> set[str]:
+    return {path for control in controls for path in control.paths}
 
 
 def _live(form: Form, items: Sequence[Mapping[str, Any]]) -> Iterator[LiveField]:
