@@ -11,12 +11,12 @@ import pytest
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import Reading, WriteItem, Written
 from airflow_provider_docflow.core.site import Site
-from airflow_provider_docflow.document import Document, DocumentRef, document_from_json
-from airflow_provider_docflow.hooks.doors import AsyncDoor, Door, LocalTokens
+from airflow_provider_docflow.document import DocumentRef
+from airflow_provider_docflow.hooks.doors import AsyncDoor
 from airflow_provider_docflow.sandbox import Sandbox
 from airflow_provider_docflow.systems.dingtalk import PROFILE
+from tests.systems.oa import TYPE, Caller
 
-TYPE = "purchase_requisition"
 SECRET, ROBOT_TOKEN, ROBOT_SECRET = "sandbox-secret", "robot-token-0123456789", "SEC0123456789abcdef"
 CORP = "dingsandboxcorp"
 MARK = "M0123456789ABCDE"
@@ -76,37 +76,12 @@ def values(rows: Sequence[Sequence[dict[str, str]]] | None = None, **controls: s
     return [{"name": name, "value": value} for name, value in filled.items() if value]
 
 
-def requisition(number: str = "PR-1", **more: Any) -> Document:
-    data = {
-        "document_type": TYPE,
-        "id": number,
-        "issue_date": "2026-03-31",
-        "company_code": "1000",
-        "document_currency_code": "CNY",
-        "requester": {"id": "zhang.san"},
-        "lines": [
-            {
-                "line_id": "1",
-                "item_id": "P-101",
-                "description": "扳手 ø 12",
-                "quantity": "2",
-                "unit_code": "C62",
-                "price_amount": "50.25",
-                "seller_supplier_party": {"id": "SUP-1"},
-                "accounting": [{"cost_centre": "CC-7"}],
-            }
-        ],
-        **more,
-    }
-    return document_from_json(data).totalled()
-
-
-class Desk:
+class Desk(Caller):
     """A connection to the stand-in, through one kind of door; and what a person in the OA does."""
 
     def __init__(self, sandbox: Sandbox, kind: str, code: str, **settings: Any) -> None:
-        self.sandbox, self.kind, self.code = sandbox, kind, code
-        self.tokens = LocalTokens()
+        super().__init__(kind)
+        self.sandbox, self.code = sandbox, code
         self.site = self.connect(**settings)
 
     def connect(self, **settings: Any) -> Site:
@@ -132,16 +107,6 @@ class Desk:
             settings=given,
             instance=CORP,
         )
-
-    def run(self, exchange: Exchange[Any]) -> Any:
-        if self.kind == "sync":
-            with Door(self.site, tokens=self.tokens, sleep=lambda seconds: None) as door:
-                return door.run(exchange)
-        return asyncio.run(self._arun(exchange))
-
-    async def _arun(self, exchange: Exchange[Any]) -> Any:
-        async with AsyncDoor(self.site, tokens=self.tokens) as door:
-            return await door.run(exchange)
 
     def run_all(self, exchanges: Sequence[Exchange[Any]], concurrency: int = 16) -> list[Any]:
         async def run() -> list[Any]:

@@ -12,17 +12,8 @@ from airflow_provider_docflow.exceptions import InvalidDocument
 from airflow_provider_docflow.sandbox.dingtalk.forms import COMPONENTS as KNOWN
 from airflow_provider_docflow.systems.dingtalk import components
 from airflow_provider_docflow.systems.dingtalk.defaults import DEFAULT_FIELDS
-from tests.systems.dingtalk.conftest import (
-    COMPONENTS,
-    CORP,
-    FLOW,
-    MARK,
-    TYPE,
-    Desk,
-    line,
-    requisition,
-    values,
-)
+from tests.systems.dingtalk.conftest import COMPONENTS, CORP, FLOW, MARK, TYPE, Desk, line, values
+from tests.systems.oa import requisition
 
 once = pytest.mark.parametrize("desk", ["sync"], indirect=True)
 RANGE = '["开始时间","结束时间"]'

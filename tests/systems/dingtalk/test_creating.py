@@ -11,7 +11,8 @@ from airflow_provider_docflow.core.profile import Finding, WriteItem
 from airflow_provider_docflow.document import differences
 from airflow_provider_docflow.sandbox.faults import FaultRule
 from airflow_provider_docflow.systems.dingtalk import PROFILE
-from tests.systems.dingtalk.conftest import COMPONENTS, MARK, TYPE, Desk, requisition, values
+from tests.systems.dingtalk.conftest import COMPONENTS, MARK, TYPE, Desk, values
+from tests.systems.oa import requisition
 
 CREATE = "/dingtalk/v1.0/workflow/processInstances"
 WRITE = PROFILE.write(TYPE, "create")

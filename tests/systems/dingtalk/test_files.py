@@ -13,7 +13,8 @@ from airflow_provider_docflow.sandbox.faults import FaultRule
 from airflow_provider_docflow.systems.dingtalk.components import file_entries
 from airflow_provider_docflow.systems.dingtalk.defaults import DEFAULT_FIELDS
 from airflow_provider_docflow.systems.dingtalk.files import download, upload
-from tests.systems.dingtalk.conftest import COMPONENTS, FLOW, MARK, TYPE, Desk, requisition, values
+from tests.systems.dingtalk.conftest import COMPONENTS, FLOW, MARK, TYPE, Desk, values
+from tests.systems.oa import requisition
 
 pytestmark = pytest.mark.parametrize("desk", ["async"], indirect=True)
 CONTENT = b"%PDF-1.7 \x00\xff contract"

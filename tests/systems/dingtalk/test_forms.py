@@ -9,7 +9,8 @@ from airflow_provider_docflow.exceptions import InvalidDocument, Misconfigured
 from airflow_provider_docflow.systems.dingtalk import DEFAULT_FIELDS, PROFILE, components
 from airflow_provider_docflow.systems.dingtalk.filling import to_document, to_values
 from airflow_provider_docflow.systems.dingtalk.forms import forms_of
-from tests.systems.dingtalk.conftest import TYPE, line, requisition, values
+from tests.systems.dingtalk.conftest import TYPE, line, values
+from tests.systems.oa import requisition
 
 FIELDS = DEFAULT_FIELDS[TYPE]
 

@@ -20,7 +20,8 @@ from airflow_provider_docflow.ledger.requests import WriteOutcome, WriteRequest
 from airflow_provider_docflow.ledger.writer import Writer
 from airflow_provider_docflow.sandbox.faults import Fault, FaultRule
 from tests.rigs.ledgers import new_ledger
-from tests.systems.dingtalk.conftest import CORP, TYPE, Desk, requisition, values
+from tests.systems.dingtalk.conftest import CORP, TYPE, Desk, values
+from tests.systems.oa import requisition
 
 CREATE = "/dingtalk/v1.0/workflow/processInstances"
 

@@ -7,16 +7,15 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import Reading, WriteItem, Written
 from airflow_provider_docflow.core.site import Site
-from airflow_provider_docflow.document import Document, DocumentRef, document_from_json
-from airflow_provider_docflow.hooks.doors import Door, LocalTokens
+from airflow_provider_docflow.document import Document, DocumentRef
 from airflow_provider_docflow.sandbox import Sandbox
 from airflow_provider_docflow.systems.feishu import PROFILE, describing
 from airflow_provider_docflow.systems.feishu.forms import form_of
+from tests.systems.oa import TYPE, Caller
+from tests.systems.oa import requisition as document
 
-TYPE = "purchase_requisition"
 SECRET, TENANT, MARK = "sandbox-secret", "sandboxtenant", "M" + "0123456789ABCDEF" * 2
 ENCRYPT_KEY, TOKEN = "event-encrypt-key", "event-verification-token"
 LINE = [
@@ -45,37 +44,12 @@ WIDGETS = [
 NODES = [{"name": "经理", "users": ["boss"]}]
 
 
-def document(number: str = "PR-1", **more: Any) -> Document:
-    data: dict[str, Any] = {
-        "document_type": TYPE,
-        "id": number,
-        "company_code": "1000",
-        "issue_date": "2026-03-31",
-        "document_currency_code": "CNY",
-        "requester": {"id": "zhang.san"},
-        "lines": [
-            {
-                "line_id": "1",
-                "item_id": "P-101",
-                "description": "扳手 ø 12",
-                "quantity": "2",
-                "unit_code": "C62",
-                "price_amount": "50.25",
-                "seller_supplier_party": {"id": "SUP-1"},
-                "accounting": [{"cost_centre": "CC-7"}],
-            }
-        ],
-        **more,
-    }
-    return document_from_json(data).totalled()
-
-
-class Desk:
+class Desk(Caller):
     """A connection to the stand-in; and what a person in the OA does. The contract tries the other doors."""
 
     def __init__(self, sandbox: Sandbox, **settings: Any) -> None:
+        super().__init__()
         self.sandbox = sandbox
-        self.tokens = LocalTokens()
         self.known: dict[str, list[dict[str, Any]]] = {}
         self.code = self.define()
         self.site = self.connect(**settings)
@@ -104,10 +78,6 @@ class Desk:
             settings=given,
             instance=TENANT,
         )
-
-    def run(self, exchange: Exchange[Any]) -> Any:
-        with Door(self.site, tokens=self.tokens, sleep=lambda seconds: None) as door:
-            return door.run(exchange)
 
     def widget(self, name: str, table: str = "") -> dict[str, Any]:
         """Return a control as the definition has it now."""

@@ -19,7 +19,8 @@ from airflow_provider_docflow.sandbox.faults import FaultRule
 from airflow_provider_docflow.systems.feishu import PROFILE, limits_of
 from airflow_provider_docflow.systems.feishu.errors import token_refused
 from airflow_provider_docflow.systems.feishu.wire import API_URL, api_url, instance
-from tests.systems.feishu.conftest import TENANT, TYPE, Desk, document
+from tests.systems.feishu.conftest import TENANT, TYPE, Desk
+from tests.systems.oa import requisition as document
 
 
 def refusal(desk: Desk, code: int, status: int = 400, *, writes: bool = False, **headers: str) -> Any:

@@ -13,7 +13,8 @@ from airflow_provider_docflow.core.profile import WriteItem
 from airflow_provider_docflow.document import differences
 from airflow_provider_docflow.sandbox.faults import FaultRule
 from airflow_provider_docflow.systems.feishu.creating import MARK_LENGTH, uuid_of
-from tests.systems.feishu.conftest import MARK, TYPE, WIDGETS, Desk, document
+from tests.systems.feishu.conftest import MARK, TYPE, WIDGETS, Desk
+from tests.systems.oa import requisition as document
 
 STARTS = "*/approval/v4/instances"
 

@@ -13,7 +13,8 @@ from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.states import unknown_words
 from airflow_provider_docflow.systems.feishu import PROFILE, states
 from airflow_provider_docflow.systems.feishu.controls import Setting, values
-from tests.systems.feishu.conftest import TYPE, Desk, document
+from tests.systems.feishu.conftest import TYPE, Desk
+from tests.systems.oa import requisition as document
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 

@@ -1,22 +1,19 @@
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 
-from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import Reading, WriteItem, Written
 from airflow_provider_docflow.core.site import Site
-from airflow_provider_docflow.document import Document, DocumentRef, document_from_json
-from airflow_provider_docflow.hooks.doors import AsyncDoor, Door, LocalTokens
+from airflow_provider_docflow.document import Document, DocumentRef
 from airflow_provider_docflow.sandbox import Sandbox
 from airflow_provider_docflow.systems.wecom import PROFILE
 from airflow_provider_docflow.systems.wecom.defaults import DEFAULT_FIELDS
+from tests.systems.oa import TYPE, Caller, requisition
 
-TYPE = "purchase_requisition"
 CORP, SECRET, AGENT = "wwsandboxcorp", "sandbox-secret", 1000002
 ROBOT_KEY = "693a91f6-7aoc-4bc4-97a0-0ec2sifa5aaa"
 TOKEN, AES_KEY = "tok123", "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
@@ -72,37 +69,12 @@ def controls_of(document_type: str, *more: str) -> list[dict[str, Any]]:
     return [*own, *(control(name) for name in (*more, "docflow"))]
 
 
-def requisition(number: str = "PR-1", **more: Any) -> Document:
-    data = {
-        "document_type": TYPE,
-        "id": number,
-        "issue_date": "2026-03-31",
-        "company_code": "1000",
-        "document_currency_code": "CNY",
-        "requester": {"id": "zhang.san"},
-        "lines": [
-            {
-                "line_id": "1",
-                "item_id": "P-101",
-                "description": "扳手 ø 12",
-                "quantity": "2",
-                "unit_code": "C62",
-                "price_amount": "50.25",
-                "seller_supplier_party": {"id": "SUP-1"},
-                "accounting": [{"cost_centre": "CC-7"}],
-            }
-        ],
-        **more,
-    }
-    return document_from_json(data).totalled()
-
-
-class Desk:
+class Desk(Caller):
     """A connection to the stand-in, through one kind of door; and what people do in WeCom."""
 
     def __init__(self, sandbox: Sandbox, kind: str = "sync", **settings: Any) -> None:
-        self.sandbox, self.kind = sandbox, kind
-        self.tokens = LocalTokens()
+        super().__init__(kind)
+        self.sandbox = sandbox
         self.template = self.enter_template(TYPE, *OWN)
         self.site = self.connect(**settings)
 
@@ -131,16 +103,6 @@ class Desk:
             settings=given,
             instance=CORP,
         )
-
-    def run(self, exchange: Exchange[Any]) -> Any:
-        if self.kind == "sync":
-            with Door(self.site, tokens=self.tokens, sleep=lambda seconds: None) as door:
-                return door.run(exchange)
-        return asyncio.run(self._arun(exchange))
-
-    async def _arun(self, exchange: Exchange[Any]) -> Any:
-        async with AsyncDoor(self.site, tokens=self.tokens) as door:
-            return await door.run(exchange)
 
     def contents(self, values: dict[str, Any], template: str = "") -> list[dict[str, Any]]:
         """Fill in controls by their names, with the ids that they have now."""

@@ -11,7 +11,8 @@ from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.profile import Finding, WriteItem
 from airflow_provider_docflow.sandbox.faults import FaultRule
 from airflow_provider_docflow.systems.wecom.creating import summary
-from tests.systems.wecom.conftest import MARK, TYPE, Desk, requisition
+from tests.systems.oa import requisition
+from tests.systems.wecom.conftest import MARK, TYPE, Desk
 
 
 def find(desk: Desk, *items: WriteItem) -> list[Finding]:

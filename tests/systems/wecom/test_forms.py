@@ -15,7 +15,8 @@ from airflow_provider_docflow.systems.wecom.defaults import DEFAULT_FIELDS
 from airflow_provider_docflow.systems.wecom.forms import forms_of
 from airflow_provider_docflow.systems.wecom.parsing import to_document
 from airflow_provider_docflow.systems.wecom.values import kept
-from tests.systems.wecom.conftest import CORP, FLOW, MARK, TYPE, Desk, control, requisition, row
+from tests.systems.oa import requisition
+from tests.systems.wecom.conftest import CORP, FLOW, MARK, TYPE, Desk, control, row
 
 FULL: dict[str, dict[str, Any]] = {
     "purchase_requisition": {},
