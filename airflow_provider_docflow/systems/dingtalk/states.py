@@ -46,14 +46,9 @@ _APPROVAL = {
     "REVOKE RUNNING REDIRECT_PROCESS": "pending",
     "REVOKE COMPLETED agree": "revoked",
 }
-_NOT_KEPT = {"": "none"}
 AXES = {
     "lifecycle": Words(at="word", words=_LIFECYCLE),
     "approval": Words(at="word", words=_APPROVAL),
-    # An approval form knows nothing of deliveries, invoices and payments.
-    "fulfilment": Words(at="nothing", words=_NOT_KEPT),
-    "invoicing": Words(at="nothing", words=_NOT_KEPT),
-    "payment": Words(at="nothing", words=_NOT_KEPT),
 }
 _VOID = ("COMPLETED refuse", "TERMINATED")
 _AGREED = "COMPLETED agree"

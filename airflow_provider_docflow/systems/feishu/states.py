@@ -44,14 +44,9 @@ _APPROVAL = {
     "CANCELED reverted": "revoked",
     "DELETED reverted": "revoked",
 }
-_NOT_KEPT = {"": "none"}
 AXES = {
     "lifecycle": Words(at="word", words=_LIFECYCLE),
     "approval": Words(at="word", words=_APPROVAL),
-    # An approval form knows nothing of deliveries, invoices and payments.
-    "fulfilment": Words(at="nothing", words=_NOT_KEPT),
-    "invoicing": Words(at="nothing", words=_NOT_KEPT),
-    "payment": Words(at="nothing", words=_NOT_KEPT),
 }
 _DECISIONS = {
     "PASS": "approved",

@@ -40,14 +40,10 @@ _APPROVAL = {
     "10": "approved",
 }
 _PAYMENT = {"1": "none", "2": "none", "3": "none", "4": "none", "6": "none", "7": "none", "10": "complete"}
-_NOT_KEPT = {"": "none"}
 AXES = {
     "lifecycle": Words(at="sp_status", words=_LIFECYCLE),
     "approval": Words(at="sp_status", words=_APPROVAL),
     "payment": Words(at="sp_status", words=_PAYMENT),
-    # An approval form knows nothing of deliveries and invoices.
-    "fulfilment": Words(at="nothing", words=_NOT_KEPT),
-    "invoicing": Words(at="nothing", words=_NOT_KEPT),
 }
 PERSON = {
     "2": "approved",
