@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
+
+from airflow_provider_docflow.core.site import Site
+from airflow_provider_docflow.exceptions import Misconfigured
 
 
 def text(label: str, description: str = "", **schema: Any) -> dict[str, Any]:
@@ -28,3 +32,23 @@ def flag(label: str, description: str = "", *, default: bool) -> dict[str, Any]:
 def whole(settings: Mapping[str, Any], fields: Mapping[str, Mapping[str, Any]], name: str) -> int:
     """Return a whole number of a connection: as given, else the field's default, else 0."""
     return int(settings.get(name) or fields[name]["schema"].get("default", 0))
+
+
+def mapping_in(site: Site, name: str) -> dict[str, str]:
+    """Return a setting that is a JSON object of texts.
+
+    :raises Misconfigured: it is something else.
+    """
+    raw = site.setting(name)
+    try:
+        found = json.loads(raw) if isinstance(raw, str) else raw
+    except ValueError:
+        found = None
+    if not isinstance(found, Mapping):
+        raise Misconfigured(
+            f"{name} of connection {site.conn_id} is no JSON object.",
+            system=site.conn_id,
+            field=name,
+            remedy='Write it as {"one": "other"}.',
+        )
+    return {str(key): str(value) for key, value in found.items()}

@@ -14,11 +14,11 @@ from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import dig
+from airflow_provider_docflow.core.conn_fields import mapping_in
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import ApprovalEntry
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.systems.u8.objects import VOUCHERS, Voucher
-from airflow_provider_docflow.systems.u8.settings import mapping_in
 from airflow_provider_docflow.systems.u8.values import text
 from airflow_provider_docflow.systems.u8.wire import api
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import dig
+from airflow_provider_docflow.core.conn_fields import mapping_in
 from airflow_provider_docflow.core.fields import day, exact
 from airflow_provider_docflow.core.profile import Reading, WriteItem
 from airflow_provider_docflow.core.rest.values import set_native
@@ -17,7 +18,6 @@ from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.core.states import Words, state_of
 from airflow_provider_docflow.core.unsaid import refuse_unsaid
 from airflow_provider_docflow.document import Document, DocumentRef, DocumentType, Line, document_from_json
-from airflow_provider_docflow.systems.yonbip.settings import mapping_in
 
 Raw = Mapping[str, Any]
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import Answer, dig
+from airflow_provider_docflow.core.conn_fields import mapping_in
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import Changes, Finding, Page, Query, Reading, WriteItem
 from airflow_provider_docflow.core.rest.asking import their_time
@@ -23,7 +24,6 @@ from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.systems.yonbip.kinds import Kind, Raw, moment, reading_of, ref_of, text_in
 from airflow_provider_docflow.systems.yonbip.masters import vendor_ids
-from airflow_provider_docflow.systems.yonbip.settings import mapping_in
 from airflow_provider_docflow.systems.yonbip.wire import about, api, ask
 
 STAMP = "%Y-%m-%d %H:%M:%S"

@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.conn_fields import flag, mapping_in, number, text
 from airflow_provider_docflow.core.profile import Limit
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.core.unsaid import DEFAULT as OMIT
@@ -19,108 +20,90 @@ TAX_ITEMS = {"0": "VAT0", "1": "VAT1", "3": "VAT3", "6": "VAT6", "9": "VAT9", "1
 MARK_FIELD = "headItem.define1"
 
 
-def _text(label: str, description: str = "", **schema: Any) -> dict[str, Any]:
-    return {"label": label, "description": description, "schema": {"type": ["string", "null"], **schema}}
-
-
-def _number(label: str, description: str, **schema: Any) -> dict[str, Any]:
-    return {"label": label, "description": description, "schema": {"type": ["integer", "null"], **schema}}
-
-
 CONN_FIELDS: Mapping[str, Mapping[str, Any]] = {
-    "tenant_id": _text(
+    "tenant_id": text(
         "Tenant id", "The tenant's id in the open platform; its data centre is looked up by it."
     ),
-    "login_path": _text(
+    "login_path": text(
         "Login path",
         "Path of the login; /open-auth/selfAppAuth/getAccessToken is the older one.",
         default=LOGIN_PATH,
     ),
-    "purchase_type": _text(
-        "Purchase type", "Code of the transaction type (bustype_code) of purchase orders."
-    ),
-    "sales_type": _text("Sales type", "Code or id of the transaction type of sales orders."),
-    "home_currency": _text("Home currency", "ISO code of the books' currency.", default="CNY"),
-    "exchange_rate_type": _text(
+    "purchase_type": text("Purchase type", "Code of the transaction type (bustype_code) of purchase orders."),
+    "sales_type": text("Sales type", "Code or id of the transaction type of sales orders."),
+    "home_currency": text("Home currency", "ISO code of the books' currency.", default="CNY"),
+    "exchange_rate_type": text(
         "Exchange rate type", "Its code or id; tenants differ (unverified default).", default="01"
     ),
-    "tax_items": _text(
+    "tax_items": text(
         "Tax items",
         "JSON: tax per cent → code of the tax item; tenants differ (unverified default).",
         default=json.dumps(TAX_ITEMS),
     ),
-    "organisations": _text(
+    "organisations": text(
         "Organisations",
         'JSON: company code → id of the organisation, such as {"C1": "1998446281572745225"}. Documents are '
         "read with the id alone; without an entry the company stays unknown and cannot be listed by.",
         default="{}",
     ),
-    "customers": _text(
+    "customers": text(
         "Customers",
         'JSON: code → id of the customer, such as {"CUST-1": "1998446281572745401"}. Sales orders are read '
         "with the id alone; without an entry that is the customer.",
         default="{}",
     ),
-    "units": _text(
+    "units": text(
         "Units",
         'JSON: code → id of the unit, such as {"C62": "1998446281572745601"}. Sales orders are read with the '
         "id alone; without an entry that is the unit of their lines.",
         default="{}",
     ),
-    "mark_field": _text(
+    "mark_field": text(
         "Mark field",
         "A text field of the order's own that docflow writes its mark to and lists by (unverified: that the "
         "list takes it as a condition).",
         default=MARK_FIELD,
     ),
-    "reference_field": _text(
-        "Reference field", "A text field for the source document's number; empty: none."
-    ),
-    "omit": _text(
+    "reference_field": text("Reference field", "A text field for the source document's number; empty: none."),
+    "omit": text(
         "Left out",
         "Fields that a document may say although the system has none for them, separated by commas, such as "
         "lines.accounting.cost_centre.",
         default=OMIT,
     ),
-    "write_number": {
-        "label": "Write number",
-        "description": "The coding rule is manual: an order gets the document's own number.",
-        "schema": {"type": "boolean", "default": False},
-    },
-    "purchase_price": _text(
+    "write_number": flag(
+        "Write number", "The coding rule is manual: an order gets the document's own number.", default=False
+    ),
+    "purchase_price": text(
         "Purchase price",
         "Which unit price of a purchase order is read: net, or gross (with tax).",
         enum=["net", "gross", None],
         default="net",
     ),
-    "purchase_delete_path": _text(
+    "purchase_delete_path": text(
         "Path of deleting",
         "For purchase orders (unverified: sets of pages differ; another is …/batchdelete).",
         default="/yonbip/scm/purchaseorder/delete",
     ),
-    "vendor_path": _text(
+    "vendor_path": text(
         "Path of vendors",
         "Lists vendors by code; another is /yonbip/digitalModel/vendor/queryByPage (unverified).",
         default="/yonbip/digitalModel/vendor/list",
     ),
-    "page_size": _number(
+    "page_size": number(
         "Page size", "Rows per page (unverified: limits differ per call).", default=100, minimum=1
     ),
-    "overlap_seconds": _number(
+    "overlap_seconds": number(
         "Overlap", "How far the change feed reads back, for changes that show late.", default=120, minimum=1
     ),
-    "calls_per_minute": _number(
+    "calls_per_minute": number(
         "Calls per minute",
         "60 is published for lists, details and saves of sales orders; nothing for others (unverified).",
         default=CALLS_PER_MINUTE,
         minimum=1,
     ),
-    "time_zone": _text("Time zone", "In which the system writes its times.", default="Asia/Shanghai"),
-    "verify_tls": {
-        "label": "Verify TLS",
-        "description": "",
-        "schema": {"type": "boolean", "default": True},
-    },
+    "time_zone": text("Time zone", "In which the system writes its times.", default="Asia/Shanghai"),
+    "verify_tls": flag("Verify TLS", default=True),
 }
 
 UI_FIELD_BEHAVIOUR: Mapping[str, Any] = {
@@ -134,26 +117,6 @@ def limits_of(settings: Mapping[str, Any]) -> tuple[Limit, ...]:
     """Return the call limits of a connection with these settings."""
     count = int(settings.get("calls_per_minute") or CALLS_PER_MINUTE)
     return (Limit(name="calls_per_minute", count=count, seconds=MINUTE),)
-
-
-def mapping_in(site: Site, name: str) -> dict[str, str]:
-    """Return a setting that is a JSON object of texts.
-
-    :raises Misconfigured: it is something else.
-    """
-    raw = site.setting(name)
-    try:
-        found = json.loads(raw) if isinstance(raw, str) else raw
-    except ValueError:
-        found = None
-    if not isinstance(found, Mapping):
-        raise exc.Misconfigured(
-            f"{name} of connection {site.conn_id} is no JSON object.",
-            system=site.conn_id,
-            field=name,
-            remedy='Write it as {"one": "other"}.',
-        )
-    return {str(key): str(value) for key, value in found.items()}
 
 
 def tax_item(site: Site, percent: Decimal, field: str) -> str:
