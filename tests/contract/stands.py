@@ -71,7 +71,8 @@ class Stand:
     :param actions: an action → the word of the lifecycle after it, one after the other on one document.
     :param endings: the same for actions that need a document of their own. Every action is in one of the two.
     :param arguments: an action → the arguments that it needs.
-    :param before: an ending → the actions that its document has behind it, where it cannot begin with a new one.
+    :param before: an ending → the actions that its document has behind it, where it cannot begin with a new
+        one.
     :param spread: documents for the test of paging: more than one page.
     :param same: tell whether the document read is the one written.
     :param lacks: what the product does not have, and why; without a change feed that is ``changes``.

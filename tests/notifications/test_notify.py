@@ -75,7 +75,7 @@ def test_the_robots_limit_parks_the_task_and_mutes_nobody(desk: Desk) -> None:
 
 def test_a_thousand_messages_where_the_limit_allows_it(desk: Desk) -> None:
     desk.robot(per_minute=100_000)
-    desk.connect(robot_per_minute=100_000)
+    desk.connect(robot_per_minute=100_000, calls_per_second=5_000)
     numbers = desk.requisitions(1000)
     told = good(desk.notify(numbers))
     assert told["statuses"] == {"notified": 1000}
