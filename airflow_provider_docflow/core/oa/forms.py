@@ -16,7 +16,7 @@ from typing import Any
 
 from airflow_provider_docflow.core import fields
 from airflow_provider_docflow.core.site import Site
-from airflow_provider_docflow.document import Document, DocumentType, Line, differences
+from airflow_provider_docflow.document import Document, DocumentType, differences
 from airflow_provider_docflow.exceptions import InvalidDocument, Misconfigured, Unsupported
 
 NEEDED_OF_LINES = ("line_id", "quantity")
@@ -228,16 +228,6 @@ class FormStyle:
                     remedy="Map a control to this field, or name it under omit in the forms of the"
                     " connection.",
                 )
-
-
-def tenant_fields(
-    controls: Sequence[Control], part: Document | Line, instance: str
-) -> Iterator[tuple[str, Any]]:
-    """Yield name and value of tenant fields that are controls without a map."""
-    mapped = {path for control in controls for path in control.paths}
-    for name, value in part.extensions.get(instance, {}).items():
-        if f"extensions.{name}" not in mapped:
-            yield name, value
 
 
 @lru_cache(maxsize=64)

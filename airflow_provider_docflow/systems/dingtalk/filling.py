@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_docflow.core import fields
-from airflow_provider_docflow.core.oa.forms import Control, Form, tenant_fields
-from airflow_provider_docflow.document import Document, Line, document_from_json
+from airflow_provider_docflow.core.oa.filling import document_in, tenant_fields
+from airflow_provider_docflow.core.oa.forms import Control, Form
+from airflow_provider_docflow.document import Document, Line
 from airflow_provider_docflow.document.money import exact_decimal
 from airflow_provider_docflow.exceptions import InvalidDocument
 from airflow_provider_docflow.systems.dingtalk import components
-from airflow_provider_docflow.systems.dingtalk.forms import STYLE, is_of, missing_values, refused
+from airflow_provider_docflow.systems.dingtalk.forms import STYLE, is_of, refused
 
 LONGEST_VALUE = 65_535
 MOST_DECIMALS = 15
@@ -65,20 +66,7 @@ def to_document(
             ) from None
     for item in mapped:
         _keep(form, item, data, instance)
-    for name, field in missing_values(form, data):
-        raise refused(form, name, field, "is empty", document=number)
-    if requester and "requester" not in data:
-        data["requester"] = {"id": requester}
-    try:
-        return document_from_json(data)
-    except InvalidDocument as error:
-        raise refused(
-            form,
-            form.control_named(error.field),
-            error.field,
-            f"does not fit: {error.message}",
-            document=number,
-        ) from None
+    return document_in(STYLE, form, data, requester=requester, number=number)
 
 
 def _take(form: Form, control: Control, item: Mapping[str, Any], data: dict[str, Any], instance: str) -> None:

@@ -98,9 +98,4 @@ STYLE = FormStyle(
     defaults=DEFAULT_FIELDS,
     needed=("id", "issue_date", "lines"),
 )
-form_of, forms_of, missing_values, refused = (
-    STYLE.form_of,
-    STYLE.forms_of,
-    STYLE.missing_values,
-    STYLE.refused,
-)
+form_of, forms_of, refused = STYLE.form_of, STYLE.forms_of, STYLE.refused

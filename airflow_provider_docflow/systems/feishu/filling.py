@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_docflow.core import fields
-from airflow_provider_docflow.core.oa.forms import Control, Form, tenant_fields
-from airflow_provider_docflow.document import Document, Line, document_from_json
-from airflow_provider_docflow.exceptions import InvalidDocument
+from airflow_provider_docflow.core.oa.filling import document_in, tenant_fields
+from airflow_provider_docflow.core.oa.forms import Control, Form
+from airflow_provider_docflow.document import Document, Line
 from airflow_provider_docflow.systems.feishu import controls
 from airflow_provider_docflow.systems.feishu.controls import Filled, Item, Setting
-from airflow_provider_docflow.systems.feishu.forms import STYLE, is_of, missing_values, refused
+from airflow_provider_docflow.systems.feishu.forms import STYLE, is_of, refused
 
 Widget = Mapping[str, Any]
 
@@ -53,15 +53,7 @@ def to_document(
             ) from None
     for item in left:
         _keep(item, data, setting, instance)
-    for name, field in missing_values(form, data):
-        raise refused(form, name, field, "is empty", document=number)
-    if requester and "requester" not in data:
-        data["requester"] = {"id": requester}
-    try:
-        return document_from_json(data)
-    except InvalidDocument as error:
-        name = form.control_named(error.field)
-        raise refused(form, name, error.field, f"does not fit: {error.message}", document=number) from None
+    return document_in(STYLE, form, data, requester=requester, number=number)
 
 
 def _take(

@@ -112,9 +112,4 @@ STYLE = FormStyle(
     defaults=DEFAULT_FIELDS,
     marks=False,
 )
-form_of, forms_of, missing_values, refused = (
-    STYLE.form_of,
-    STYLE.forms_of,
-    STYLE.missing_values,
-    STYLE.refused,
-)
+form_of, forms_of, refused = STYLE.form_of, STYLE.forms_of, STYLE.refused

@@ -8,7 +8,8 @@ from datetime import tzinfo
 from typing import Any
 
 from airflow_provider_docflow.core import fields
-from airflow_provider_docflow.core.oa.forms import Control, Form, tenant_fields
+from airflow_provider_docflow.core.oa.filling import tenant_fields
+from airflow_provider_docflow.core.oa.forms import Control, Form
 from airflow_provider_docflow.document import Document, Line
 from airflow_provider_docflow.exceptions import InvalidDocument
 from airflow_provider_docflow.systems.wecom import values

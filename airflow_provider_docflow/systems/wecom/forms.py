@@ -70,9 +70,4 @@ STYLE = FormStyle(
     filled=("id", "issue_date", "lines"),
     one_type=True,
 )
-form_of, forms_of, missing_values, refused = (
-    STYLE.form_of,
-    STYLE.forms_of,
-    STYLE.missing_values,
-    STYLE.refused,
-)
+form_of, forms_of, refused = STYLE.form_of, STYLE.forms_of, STYLE.refused

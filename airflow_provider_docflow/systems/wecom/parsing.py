@@ -7,12 +7,12 @@ from datetime import tzinfo
 from typing import Any
 
 from airflow_provider_docflow.core import fields
+from airflow_provider_docflow.core.oa.filling import document_in
 from airflow_provider_docflow.core.oa.forms import Control, Form
-from airflow_provider_docflow.document import Document, document_from_json
+from airflow_provider_docflow.document import Document
 from airflow_provider_docflow.document.money import exact_decimal
-from airflow_provider_docflow.exceptions import InvalidDocument
 from airflow_provider_docflow.systems.wecom import values
-from airflow_provider_docflow.systems.wecom.forms import missing_values, refused
+from airflow_provider_docflow.systems.wecom.forms import STYLE, refused
 
 Content = Mapping[str, Any]
 
@@ -83,20 +83,8 @@ def to_document(form: Form, info: Mapping[str, Any], instance: str, zone: tzinfo
         except ValueError as error:
             field = f"extensions.{name}"
             raise refused(form, name, field, f"is wrong: {error}", document=number) from None
-    for name, field in missing_values(form, data):
-        raise refused(form, name, field, "is empty", document=number)
     applyer = str((info.get("applyer") or {}).get("userid") or "")
-    if applyer and "requester" not in data:
-        data["requester"] = {"id": applyer}
-    return _built(form, data, number)
-
-
-def _built(form: Form, data: Mapping[str, Any], number: str) -> Document:
-    try:
-        return document_from_json(data)
-    except InvalidDocument as error:
-        name = form.control_named(error.field)
-        raise refused(form, name, error.field, f"does not fit: {error.message}", document=number) from None
+    return document_in(STYLE, form, data, requester=applyer, number=number)
 
 
 def _take(control: Control, item: Content, data: dict[str, Any], instance: str, zone: tzinfo) -> None:
