@@ -159,6 +159,15 @@ def test_a_ledger_that_fails_ends_every_lane_and_the_next_run_goes_on(
     assert len(shop.orders()) == len(set(shop.orders())) == COUNT - WAVE
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Heed SIGINT, which whoever starts the tests in the background has told them to ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_a_task_that_is_stopped_leaves_what_the_next_one_ends(
     shop: Shop, requests: list[WriteRequest]
 ) -> None:

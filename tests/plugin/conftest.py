@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -28,10 +27,10 @@ DAGS = ("flow_1", "flow_2")
 
 
 @pytest.fixture(scope="session")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Airflow's configuration of the API server; returns the ledger's file."""
+def wanted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Airflow's configuration of the API server, as environment variables."""
     file = tmp_path_factory.mktemp("pages") / "ledger.sqlite"
-    wanted = {
+    return {
         "AIRFLOW__CORE__AUTH_MANAGER": "tests.plugin.manager.RestrictingAuthManager",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(
             f"{name}:{role}" for name, role in USERS.items()
@@ -51,20 +50,33 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             }
         ),
     }
-    patch = pytest.MonkeyPatch()
+
+
+@contextmanager
+def _environment(wanted: dict[str, str]) -> Iterator[None]:
+    """Set the configuration for as long as something is made with it: other tests have their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in wanted.items():
+            patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def settings(wanted: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set the configuration for a test of the pages."""
     for name, value in wanted.items():
-        patch.setenv(name, value)
-    yield file
-    patch.undo()
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="session")
-def app(settings: Path) -> Iterator[Any]:
+def app(wanted: dict[str, str]) -> Iterator[Any]:
     """Airflow's own API server, with the plugin as its entry point announces it."""
     from airflow.api_fastapi.app import create_app, purge_cached_app
 
-    airflow_home.install_database()
-    yield create_app()
+    with _environment(wanted):
+        airflow_home.install_database()
+        made = create_app()
+    yield made
     purge_cached_app()
     airflow_home.close_database()
 
@@ -86,11 +98,11 @@ def metadata(app: Any) -> None:
 
 
 @pytest.fixture(scope="session")
-def ledger(settings: Path) -> Iterator[Ledger]:
+def ledger(wanted: dict[str, str]) -> Ledger:
     """The ledger that the API server shows."""
     # As the pages open it; that it was seen is told now, and no longer when statements are counted.
-    opened = ledger_of(os.environ["AIRFLOW__DOCFLOW__LEDGER_CONN_ID"], role="api-server")
-    yield opened
+    with _environment(wanted):
+        return ledger_of(wanted["AIRFLOW__DOCFLOW__LEDGER_CONN_ID"], role="api-server")
 
 
 @pytest.fixture(scope="session")
