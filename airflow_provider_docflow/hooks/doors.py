@@ -34,8 +34,7 @@ from airflow_provider_docflow.hooks.gates import Gate, Passage, for_login
 from airflow_provider_docflow.hooks.tokens import LOGIN_SECONDS, LocalTokens, Tokens, login_key
 from airflow_provider_docflow.hooks.trust import trust
 
-# At INFO the client logs every URL with its query, where some vendors want tokens; below it, at DEBUG, the
-# headers of every answer, with the cookies of sessions.
+# The client logs every URL, where some vendors want tokens, and at DEBUG the cookies of sessions.
 for _name in ("httpx2", "httpcore2"):
     if logging.getLogger(_name).level == logging.NOTSET:
         logging.getLogger(_name).setLevel(logging.WARNING)
