@@ -73,6 +73,32 @@ def test_a_search_finds_by_number_amount_and_state_and_its_address_can_be_passed
     expect(part.get_by_text("No document matches.")).to_be_visible()
 
 
+def test_what_is_chosen_before_the_page_has_followed_the_last_choice_joins_it(window: Any) -> None:
+    look = window()
+    part = look.open(f"{LIST}?amount_from=20000")
+    expect(rows(part)).to_have_count(2)
+
+    # Both in one breath: the page has not been drawn anew between them, as on a slow machine.
+    part.evaluate("""(part) => {
+        [...part.querySelectorAll("button")].find((one) => one.textContent === "Clear filters").click();
+        const approval = [...part.querySelectorAll("select")].find((one) => one.value === ""
+            && [...one.options].some((option) => option.value === "rejected"));
+        Object.getOwnPropertyDescriptor(HTMLSelectElement.prototype, "value").set.call(approval, "rejected");
+        approval.dispatchEvent(new Event("change", { bubbles: true }));
+    }""")
+
+    expect(rows(part)).to_have_count(1)
+    expect(rows(part)).to_contain_text("PR-2026-0311")
+    assert "amount_from" not in look.page.url
+    look.page.go_back()
+    look.page.wait_for_url("**amount_from=20000*")
+    expect(rows(part)).to_have_count(2)
+    part.get_by_label("Amount to").fill("21000")
+    part.get_by_label("Amount to").press("Enter")
+    look.page.wait_for_url("**amount_to=21000*")
+    assert "amount_from=20000" in look.page.url
+
+
 def test_a_document_is_shown_with_its_number_in_every_system(window: Any, site: Site) -> None:
     look = window()
     part = look.open(f"{LIST}?view=document&key={key_of(site, 'PR-2026-0305')}")

@@ -1,5 +1,5 @@
 // Everything that a page shows follows from its address: what can be seen can be sent to a colleague.
-import { useCallback, useSearchParams } from "./react.js";
+import { useCallback, useEffect, useRef, useSearchParams } from "./react.js";
 
 export function changed(params, changes) {
   const next = new URLSearchParams(params);
@@ -19,8 +19,17 @@ const OURS = new Set([
 
 export function useRoute() {
   const [params, setParams] = useSearchParams();
+  // The router hands out the address that was drawn last; a reader is quicker than that on a slow machine,
+  // and what was chosen first must not come back with what was chosen next.
+  const meant = useRef(params);
+  useEffect(() => {
+    meant.current = params;
+  }, [params]);
   const set = useCallback(
-    (changes, options) => setParams((now) => changed(now, changes), options),
+    (changes, options) => {
+      meant.current = changed(meant.current, changes);
+      setParams(meant.current, options);
+    },
     [setParams],
   );
   const to = (view) => {
