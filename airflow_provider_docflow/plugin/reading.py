@@ -4,102 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 
-from airflow_provider_docflow import exceptions as exc
-from airflow_provider_docflow.document.money import exact_decimal
 from airflow_provider_docflow.locale import catalogue
 from airflow_provider_docflow.plugin import shapes
 from airflow_provider_docflow.plugin.access import OpenLedger, Reader, may_act, may_act_at_all
 from airflow_provider_docflow.plugin.addresses import Addresses
+from airflow_provider_docflow.plugin.filters import DocumentFilters
 from airflow_provider_docflow.plugin.shapes import Json
 
 if TYPE_CHECKING:
     from airflow_provider_docflow.ledger.documents import Found
-    from airflow_provider_docflow.ledger.search import Search, TouchedBy
 
 router = APIRouter()
 
-MOST = 200
-FARTHEST = 1_000_000
-Text = Annotated[str, Query(max_length=255)]
-Offset = Annotated[int, Query(ge=0, le=FARTHEST)]
-Limit = Annotated[int, Query(ge=1, le=MOST)]
-
 
 @router.get("/documents")
-def documents(
-    reader: Reader,
-    ledger: OpenLedger,
-    dag_id: Text = "",
-    run_id: Text = "",
-    task_id: Text = "",
-    map_index: int | None = None,
-    text: Text = "",
-    number: Text = "",
-    party: Text = "",
-    amount_from: Text = "",
-    amount_to: Text = "",
-    issued_from: date | None = None,
-    issued_to: date | None = None,
-    currency: Text = "",
-    document_type: Text = "",
-    instance: Text = "",
-    company_code: Text = "",
-    lifecycle: Text = "",
-    approval: Text = "",
-    fulfilment: Text = "",
-    invoicing: Text = "",
-    payment: Text = "",
-    sort: Text = "-updated_at",
-    offset: Offset = 0,
-    limit: Limit = 50,
-) -> Json:
+def documents(reader: Reader, ledger: OpenLedger, filters: Annotated[DocumentFilters, Query()]) -> Json:
     """Return a page of the documents that the user may see."""
-    from airflow_provider_docflow.ledger.search import Search
-
-    axes = {"lifecycle": lifecycle, "approval": approval, "fulfilment": fulfilment}
-    axes |= {"invoicing": invoicing, "payment": payment}
-    wanted = Search(
-        text=text,
-        number_part=number,
-        party=party,
-        amount_from=_amount("amount_from", amount_from),
-        amount_to=_amount("amount_to", amount_to),
-        issued_from=issued_from,
-        issued_to=issued_to,
-        currency=currency,
-        document_type=document_type,
-        instance=instance,
-        company_code=company_code,
-        state={axis: word for axis, word in axes.items() if word},
-        dag_ids=sorted(reader.dag_ids),
-        touched_by=touched_by(dag_id, run_id, task_id, map_index),
-    )
-    return _page(ledger, wanted, sort=sort, offset=offset, limit=limit)
-
-
-def touched_by(dag_id: str, run_id: str, task_id: str, map_index: int | None) -> TouchedBy | None:
-    """Return the run or task that is meant.
-
-    :raises InvalidDocument: it is named without its DAG.
-    """
-    from airflow_provider_docflow.ledger.search import TouchedBy
-
-    if dag_id:
-        return TouchedBy(dag_id, run_id, task_id, map_index)
-    if run_id or task_id or map_index is not None:
-        raise exc.InvalidDocument("a run or task is named together with its DAG", field="dag_id")
-    return None
-
-
-def _page(ledger: Any, wanted: Search, *, sort: Any, offset: int, limit: int) -> Json:
+    offset, limit = filters.offset, filters.limit
+    wanted = filters.search(reader.dag_ids)
     with ledger.database.transaction(reading=True) as tx:
-        page = ledger.documents.page(wanted, sort=sort, offset=offset, limit=limit, tx=tx)
+        page = ledger.documents.page(wanted, sort=filters.sort, offset=offset, limit=limit, tx=tx)
         around = Surroundings.of(ledger, page.documents, tx=tx)
     return {
         "items": [around.row(one) for one in page.documents],
@@ -133,17 +61,6 @@ class Surroundings:
             url=self.addresses.url(ref),
             open_incidents=self.open_incidents.get(one.key, 0),
         )
-
-
-def _amount(name: str, text: str) -> Decimal | None:
-    if not text:
-        return None
-    try:
-        return exact_decimal(text, decimals=10)
-    except ValueError:
-        raise exc.InvalidDocument(
-            f"{text!r} is no amount", field=name, remedy="Write it as 1234.50."
-        ) from None
 
 
 @router.get("/documents/{key}")

@@ -16,7 +16,7 @@ from airflow_provider_docflow.plugin.access import (
     may_act_without_document,
 )
 from airflow_provider_docflow.plugin.addresses import Addresses
-from airflow_provider_docflow.plugin.reading import Limit, Offset, Text, touched_by
+from airflow_provider_docflow.plugin.filters import Limit, Offset, Text, touched_by
 from airflow_provider_docflow.plugin.shapes import Json
 
 if TYPE_CHECKING:
