@@ -42,14 +42,24 @@ _CONFIG: dict[str, Any] = {
                 "default": "docflow_ledger",
             },
             "incident_rules": {
-                "description": "JSON list: who owns an incident (owner_role) and how many hours there are "
-                "(hours), by company_code, document_type and category; the first rule that holds decides. "
+                "description": "JSON list: who owns an incident (owner_role), how many hours there are "
+                "(hours) and by which calendar they run (calendar), by company_code, document_type and "
+                "category; the first rule that holds decides. "
                 "Without a rule: data, document owner, 24; master data, master data steward, 24; business "
                 "rule, process owner, 24; permission, system administrator, 8; quota, integration "
                 "administrator, 8; technical, integration administrator, 4; control, controller, 8.",
                 "version_added": "0.1.0",
                 "type": "string",
                 "example": None,
+                "default": "",
+            },
+            "incident_calendars": {
+                "description": "JSON object: working calendars by name, for the rules of incidents. Each "
+                "has time_zone, and may have weekdays (mon to fri), from, to, holidays and workdays.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": '{"cn": {"time_zone": "Asia/Shanghai", "from": "09:00", "to": "18:00", '
+                '"holidays": ["2026-10-01/2026-10-07"], "workdays": ["2026-10-10"]}}',
                 "default": "",
             },
             "people": {

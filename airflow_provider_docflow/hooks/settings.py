@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def configure(ledger: Ledger) -> None:
-    """Give a ledger the options ``[docflow] incident_rules`` and ``people``.
+    """Give a ledger the options ``[docflow] incident_rules``, ``incident_calendars`` and ``people``.
 
     :raises Misconfigured: one of them is wrong.
     """
@@ -18,5 +18,8 @@ def configure(ledger: Ledger) -> None:
     from airflow_provider_docflow.ledger.incidents_rules import IncidentRules
     from airflow_provider_docflow.ledger.persons import People
 
-    ledger.rules = IncidentRules.from_json(conf.get("docflow", "incident_rules", fallback=""))
+    ledger.rules = IncidentRules.from_json(
+        conf.get("docflow", "incident_rules", fallback=""),
+        conf.get("docflow", "incident_calendars", fallback=""),
+    )
     ledger.people = People.from_json(conf.get("docflow", "people", fallback=""))
