@@ -60,7 +60,6 @@ class Budgets(Quotas):
         per_seconds: float,
         burst: int | None = None,
         max_wait: float | None = None,
-        tx: Connection | None = None,
     ) -> float:
         """Take calls out of a bucket that all processes share.
 
@@ -77,10 +76,10 @@ class Budgets(Quotas):
         size = burst if burst is not None else calls
         if min(calls, per_seconds, size, n) <= 0 or n > size:
             raise Misconfigured(f"limit {name}: {n} calls from {calls} per {per_seconds:g} s, {size} at once")
-        # A bucket is one number: the moment at which it will be full again.
         each = round(per_seconds * SECOND / calls)
 
         def work(connection: Connection) -> float:
+            # A bucket is one number: the moment at which it will be full again.
             full_at = locked(connection, instance_id, (name,))[name]
             now = self._moment(connection)
             after = max(full_at, now) + n * each
@@ -90,7 +89,7 @@ class Budgets(Quotas):
             fill(connection, instance_id, {name: after})
             return wait
 
-        return self._db.write(work, tx)
+        return self._db.write(work)
 
     def draw(
         self,
@@ -117,21 +116,19 @@ class Budgets(Quotas):
             full_at = locked(connection, who, names, also=(CLOSED, CLOSED_FOR_QUOTA))
             base, now = time.monotonic(), self._moment(connection)
             uses = self._locked(connection, who, quotas, zone)
-            left = min((one.count - use.used for one, use in zip(quotas, uses, strict=True)), default=n)
-            if left + returned <= 0:
+            left = min((use.left + returned for use in uses), default=n)
+            if left <= 0:
                 return self._refusal(connection, who, quotas, uses)
-            times = schedule(full_at, buckets, now, min(n, left + returned), max_wait)
+            times = schedule(full_at, buckets, now, min(n, left), max_wait)
             if not times:
                 return too_long(full_at, buckets, now, who)
             fill(connection, who, {name: full_at[name] for name in names})
-            if quotas:
-                self._spent(connection, who, uses, len(times) - returned)
+            self._spent(connection, who, uses, len(times) - returned)
             moments = tuple(base + (one - now) / SECOND for one in times)
             return Grant(moments, trial=0 < full_at.get(CLOSED_FOR_QUOTA, 0) <= now)
 
-        answer = self._db.write(work)
         # Raised only here: the incident of a used up quota must be kept.
-        if isinstance(answer, DocflowError):
+        if isinstance(answer := self._db.write(work), DocflowError):
             raise answer
         return answer
 
@@ -163,7 +160,7 @@ class Budgets(Quotas):
     def _refusal(
         self, connection: Connection, who: str, quotas: Sequence[Quota], uses: Sequence[QuotaUse]
     ) -> QuotaExhausted:
-        spent = [(one, use) for one, use in zip(quotas, uses, strict=True) if use.used >= one.count]
+        spent = [(one, use) for one, use in zip(quotas, uses, strict=True) if use.left <= 0]
         for _, use in spent:
             self._used_up(connection, who, use)
         one, use = max(spent, key=lambda pair: pair[1].resets_in)

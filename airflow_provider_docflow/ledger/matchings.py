@@ -69,27 +69,28 @@ class Matchings(Store):
             raise InvalidDocument(
                 "a match has a preparer, a reason code and documents on both sides, a write-off on one"
             )
-        now = self._now()
-        body = {"left": list(left), "right": list(right), "note": note}
-        row = {
-            "digest": digest_of("docflow match 1", name, kind, repr(body), now.isoformat()),
-            "name": name,
-            "kind": kind,
-            "status": "prepared",
-            "reason_code": reason_code,
-            "prepared_by": actor,
-            "reviewed_by": "",
-            "body": self._cipher.seal(body),
-            "prepared_at": now,
-            "reviewed_at": None,
-            "ended_at": None,
-        }
+        row = self._prepared(name, kind, {"left": list(left), "right": list(right), "note": note})
+        row |= {"reason_code": reason_code, "prepared_by": actor}
 
         def work(connection: Connection) -> Matching:
             insert_missing(connection, matching, [row])
             return self._one(connection, matching.c.digest == row["digest"])
 
         return self._db.write(work, tx)
+
+    def _prepared(self, name: str, kind: Kind, body: Mapping[str, Any]) -> dict[str, Any]:
+        now = self._now()
+        return {
+            "digest": digest_of("docflow match 1", name, kind, repr(body), now.isoformat()),
+            "name": name,
+            "kind": kind,
+            "status": "prepared",
+            "reviewed_by": "",
+            "body": self._cipher.seal(body),
+            "prepared_at": now,
+            "reviewed_at": None,
+            "ended_at": None,
+        }
 
     def review(self, match_id: int, *, actor: str, tx: Connection | None = None) -> Matching:
         """Confirm what somebody else has prepared.

@@ -38,6 +38,11 @@ class QuotaUse:
     period: str
     resets_in: float
 
+    @property
+    def left(self) -> int:
+        """How many calls are left; negative where more were made than the quota has."""
+        return self.count - self.used
+
 
 class Quotas(Store):
     """What is left of quotas, exact across processes."""

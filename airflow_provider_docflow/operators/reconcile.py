@@ -98,11 +98,9 @@ class ReconcileOperator(BaseOperator):
         self.left, self.right = left, right
         self.match, self.compare = match, compare
         self.name, self.identity = name, identity
-        self.amount, self.currency = amount, currency
-        self.expected, self.in_transit = expected, in_transit
-        self.show, self.aged_from = show, aged_from
-        self.rates = rates
-        self.carry_forward, self.fail_when = carry_forward, fail_when
+        self.amount, self.currency, self.rates = amount, currency, rates
+        self.expected, self.in_transit, self.carry_forward = expected, in_transit, carry_forward
+        self.show, self.aged_from, self.fail_when = show, aged_from, fail_when
         self.report, self.sensitive, self.language = report, sensitive, language
         self.engine, self.memory_limit, self.spark = engine, memory_limit, spark
         self.ledger_conn_id = ledger_conn_id

@@ -155,24 +155,11 @@ class Runner:
             should_retry=try_number <= task.retries,
             next_method=next_method,
             next_kwargs=next_kwargs,
-            xcom_keys_to_clear=[] if next_method else self._kept(task.task_id, run_id, map_index),
+            xcom_keys_to_clear=[] if next_method else sorted(self._of(task.task_id, run_id, map_index)),
         )
-        ti = task_runner.RuntimeTaskInstance.model_construct(
-            id=uuid.uuid4(),
-            dag_version_id=uuid.uuid4(),
-            dag_id=task.dag_id,
-            task_id=task.task_id,
-            run_id=run_id,
-            try_number=try_number,
-            map_index=map_index,
-            context_carrier={},
-            task=task,
-            bundle_instance=None,
-            start_date=STARTED,
-            max_tries=task.retries,
-            sentry_integration="",
-            _ti_context_from_server=context,
-        )
+        return self._attempt(_task_instance(task, context, try_number, map_index))
+
+    def _attempt(self, ti: Any) -> Attempt:
         first = len(self.supervisor.sent)
         with _logged() as text:
             log = structlog.get_logger("task")
@@ -183,7 +170,7 @@ class Runner:
         return Attempt(
             state=str(state.value),
             error=error,
-            xcoms=self._of(task.task_id, run_id, map_index),
+            xcoms=self._of(ti.task_id, ti.run_id, ti.map_index),
             rendered=next((m.rendered_fields for m in sent if isinstance(m, comms.SetRenderedFields)), {}),
             sent=sent,
             log=text.getvalue(),
@@ -202,15 +189,31 @@ class Runner:
             number += tries[-1].state == "up_for_retry"
         return tries
 
-    def _kept(self, task_id: str, run_id: str, map_index: int) -> list[str]:
-        return sorted(self._of(task_id, run_id, map_index))
-
     def _of(self, task_id: str, run_id: str, map_index: int) -> dict[str, Any]:
         return {
             key[3]: value
             for key, value in self.supervisor.xcoms.items()
             if key[:3] == (task_id, run_id, map_index)
         }
+
+
+def _task_instance(task: Any, context: TIRunContext, try_number: int, map_index: int) -> Any:
+    return task_runner.RuntimeTaskInstance.model_construct(
+        id=uuid.uuid4(),
+        dag_version_id=uuid.uuid4(),
+        dag_id=task.dag_id,
+        task_id=task.task_id,
+        run_id=context.dag_run.run_id,
+        try_number=try_number,
+        map_index=map_index,
+        context_carrier={},
+        task=task,
+        bundle_instance=None,
+        start_date=STARTED,
+        max_tries=task.retries,
+        sentry_integration="",
+        _ti_context_from_server=context,
+    )
 
 
 def _dag_run(dag_id: str, run_id: str, conf: dict[str, Any] | None, partition_key: str | None) -> DagRun:

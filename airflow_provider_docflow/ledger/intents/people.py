@@ -148,30 +148,40 @@ class Deciding(Sending):
             row = self._one(connection, intent_id)
             if row["status"] != "done":
                 raise Rejected(f"intent {intent_id} is {row['status']}", document=row["source_number"])
-            self.ledger.links.release([intent_id], tx=connection)
-            over = self.ledger.links.reserve([(intent_id, uses)], tx=connection)
-            if over:
-                raise Rejected(
-                    over[intent_id],
-                    document=row["source_number"],
-                    remedy="Have the larger quantity approved at the source.",
-                )
-            body = self._cipher.seal(receipt.to_json())
-            values = {"body": body, "content_hash": receipt.content_hash, "at": receipt.at}
-            connection.execute(update(receipts).where(receipts.c.intent_id == intent_id).values(values))
-            changed: dict[str, Any] = {"content_hash": receipt.content_hash}
-            if payload is not None:
-                changed["payload"] = self._cipher.seal(dict(payload))
-            self._update(connection, [intent_id], **changed)
-            self.ledger.documents.upsert([entry_of_receipt(receipt, {})], tx=connection)
-            lines = {intent_id: (receipt.ref, receipt.detail.get("lines") or {})}
-            self.ledger.links.link(lines, tx=connection)
+            self._use_instead(connection, row, uses)
+            self._put_in_place(connection, intent_id, receipt, payload)
             self.ledger.incidents.close_codes(
                 SAME_AGAIN, actor=actor, reason="amended", intent_ids=[intent_id], tx=connection
             )
             self._tell(connection, "amended", [(row, {"receipt": receipt.to_json(), "by": actor})])
 
         self._db.write(work, tx)
+
+    def _use_instead(self, connection: Connection, row: RowMapping, uses: Sequence[LineUse]) -> None:
+        """Let an intent consume these lines and no others."""
+        self.ledger.links.release([row["id"]], tx=connection)
+        over = self.ledger.links.reserve([(row["id"], uses)], tx=connection)
+        if over:
+            raise Rejected(
+                over[row["id"]],
+                document=row["source_number"],
+                remedy="Have the larger quantity approved at the source.",
+            )
+
+    def _put_in_place(
+        self, connection: Connection, intent_id: int, receipt: Receipt, payload: Mapping[str, Any] | None
+    ) -> None:
+        """Write a receipt over the one that is there, with all that is told of its document elsewhere."""
+        body = self._cipher.seal(receipt.to_json())
+        values = {"body": body, "content_hash": receipt.content_hash, "at": receipt.at}
+        connection.execute(update(receipts).where(receipts.c.intent_id == intent_id).values(values))
+        changed: dict[str, Any] = {"content_hash": receipt.content_hash}
+        if payload is not None:
+            changed["payload"] = self._cipher.seal(dict(payload))
+        self._update(connection, [intent_id], **changed)
+        self.ledger.documents.upsert([entry_of_receipt(receipt, {})], tx=connection)
+        lines = {intent_id: (receipt.ref, receipt.detail.get("lines") or {})}
+        self.ledger.links.link(lines, tx=connection)
 
     def adopt(
         self, pairs: Sequence[tuple[IntentRequest, Receipt]], *, tx: Connection | None = None
