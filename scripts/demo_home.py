@@ -9,7 +9,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import Any
 import psutil
 
 from scripts.accounts import identity
+from scripts.ports import free_ports
 from scripts.tryton_process import let_go
 
 PORTS = ("tryton", "sandbox", "airflow", "worker_logs", "trigger_logs")
@@ -59,7 +59,7 @@ class Home:
         """Return the ports, free ones on the first start and the same ever after."""
         chosen = self.remembered.get("ports")
         if chosen is None:
-            chosen = dict(zip(self._names, _free_ports(len(self._names)), strict=True))
+            chosen = dict(zip(self._names, free_ports(len(self._names)), strict=True))
             self.remember(ports=chosen)
         return dict(chosen)
 
@@ -193,14 +193,6 @@ def _session(leader: psutil.Process) -> list[psutil.Process]:
     with contextlib.suppress(psutil.NoSuchProcess):
         found |= {child.pid: child for child in leader.children(recursive=True)}
     return list(found.values())
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 def wait_for(ready: Any, *, what: str, seconds: float, log: Path, alive: Any) -> Any:

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts import tryton_seed
-from scripts.tryton_process import TrytonUnavailable, configure, end, free_port, let_go, start, wait
+from scripts.ports import free_port
+from scripts.tryton_process import TrytonUnavailable, configure, end, let_go, start, wait
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 SERIES = "8.2"

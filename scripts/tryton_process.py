@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -15,13 +14,6 @@ from scripts.tryton_rpc import TrytonError, TrytonRpc
 
 class TrytonUnavailable(RuntimeError):
     """Tryton cannot be built or started here; the message says why and what to do."""
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def configure(home: Path, port: int) -> None:

@@ -18,12 +18,12 @@ from typing import Any
 if __package__ in {None, ""}:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from scripts.ports import free_port
 from scripts.tryton_build import command, template
 from scripts.tryton_process import (
     TrytonUnavailable,
     configure,
     end,
-    free_port,
     is_running,
     let_go,
     start,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from scripts.accounts import folder_for, identity, unprivileged
+from scripts.ports import free_port
 
 __all__ = ["Server", "ServerDied", "folder_for", "free_port", "run", "unprivileged"]
 
@@ -21,13 +21,6 @@ _PR_SET_PDEATHSIG = 1
 
 class ServerDied(RuntimeError):
     """A server ended, or did not answer in time; carries the end of its log."""
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _die_with_parent() -> None:
@@ -87,7 +80,7 @@ class Server:
                 **identity(account),
             )
 
-    def wait_until(self, answers: Callable[[], object], *, seconds: float = 60) -> None:
+    def wait_until(self, answers: Callable[[], object], *, seconds: float = 180) -> None:
         """Wait until ``answers`` returns without raising.
 
         :raises ServerDied: the process ended, or the time was up.
