@@ -135,24 +135,26 @@ class Oa:
 
     async def _list(self, request: Request) -> Response:
         ids = tuple(filter(None, request.query_params.get("ids", "").split(",")))
-        self.asked.append(("read" if ids else "search", ids))
-        if self.fails_with:
-            return JSONResponse({}, self.fails_with)
+        # Counted and answered in one: what a test does once it has seen the request comes after the answer.
         with self._lock:
-            found = [vars(self.forms[one]) for one in (ids or self.forms) if one in self.forms]
+            self.asked.append(("read" if ids else "search", ids))
+            if self.fails_with:
+                return JSONResponse({}, self.fails_with)
+            found = [dict(vars(self.forms[one])) for one in (ids or self.forms) if one in self.forms]
         return JSONResponse({"forms": found})
 
     async def _feed(self, request: Request) -> Response:
-        self.asked.append(("feed", ()))
-        if self.fails_with:
-            return JSONResponse({}, self.fails_with)
         after, size = int(request.query_params["after"]), int(request.query_params["size"])
         with self._lock:
+            self.asked.append(("feed", ()))
+            if self.fails_with:
+                return JSONResponse({}, self.fails_with)
             later = sorted((f.changed, f.id) for f in self.forms.values() if f.changed > after)
+            still = list(self.feed_still_tells)
         page = later[:size]
         return JSONResponse(
             {
-                "ids": [*(one for _, one in page), *self.feed_still_tells],
+                "ids": [*(one for _, one in page), *still],
                 "cursor": page[-1][0] if page else after,
                 "more": len(later) > size,
             }
