@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.assets import claim, emit, keys_to_handles
 from airflow_provider_docflow.operators.base import DocflowOperator, Documents, handles_of, is_one, plain
+from airflow_provider_docflow.operators.feeding import changed
 from airflow_provider_docflow.operators.kept import handed_over
 from airflow_provider_docflow.operators.reading import read_again
 from airflow_provider_docflow.operators.shadow import settle as settle_in_shadow
@@ -58,50 +59,25 @@ class IntakeOperator(DocflowOperator):
         """
         with self.working(context) as flow:
             system = flow.system_of(self.docflow_conn_id)
-            standing = flow.cursor(self.cursor)
-            refs, position = self._feed(system, self._position(standing.value, system))
-            handles = self._readable(flow, system, refs)
-            value = {"instance": system.site.instance, "position": position}
+            feed = changed(
+                flow,
+                system,
+                self.document_type,
+                cursor=self.cursor,
+                limit=self.limit,
+                otherwise="List with changed_since (ListDocumentsOperator) and handle the list in one task.",
+            )
+            handles = self._readable(flow, system, feed.refs)
             if not handles:
                 # Nothing is emitted, so nothing can be lost by moving on at once.
-                flow.move_cursor(self.cursor, value, version=standing.version)
+                flow.move_cursor(self.cursor, feed.reached["value"], version=feed.reached["version"])
                 raise AirflowSkipException("No document has changed.")
             self.touch(context, flow, [handle.ref for handle in handles])
             if not flow.emits:
                 raise AirflowSkipException(f"In shadow {len(handles)} changed documents start nothing.")
             keys = emit(context, handles)
             self.log.info("%d documents changed; %d partitions emitted", len(handles), len(keys))
-            reached = {"name": self.cursor, "version": standing.version, "value": value}
-            return {"count": len(keys), "document_type": self.document_type, "cursor": reached}
-
-    def _position(self, value: Any, system: System) -> str:
-        if value is None:
-            return ""
-        if value["instance"] != system.site.instance:
-            raise exc.Misconfigured(
-                f"cursor {self.cursor} belongs to {value['instance']}.",
-                system=self.docflow_conn_id,
-                field="cursor",
-                remedy="Use another cursor for another instance.",
-            )
-        return str(value["position"])
-
-    def _feed(self, system: System, position: str) -> tuple[list[DocumentRef], str]:
-        changes = system.site.profile.of(self.document_type).changes
-        if changes is None:
-            raise exc.Unsupported(
-                f"{system.site.profile.title} has no change feed for a {self.document_type}.",
-                system=self.docflow_conn_id,
-                remedy="List with changed_since (ListDocumentsOperator) and handle the list in one task.",
-            )
-        found: dict[tuple[Any, ...], DocumentRef] = {}
-        more = True
-        while more and len(found) < self.limit:
-            page = system.run(changes(system.site, position))
-            found.update({ref.identity: ref for ref in page.refs})
-            more = page.more and page.cursor != position
-            position = page.cursor
-        return list(found.values()), position
+            return {"count": len(keys), "document_type": self.document_type, "cursor": feed.reached}
 
     def _readable(self, flow: Flow, system: System, refs: Sequence[DocumentRef]) -> list[Handle]:
         """Return handles with the hash of the content; what cannot be read is left to its own run to tell.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.operators.base import DocflowOperator
+from airflow_provider_docflow.operators.feeding import Changed, changed
 from airflow_provider_docflow.operators.reading import keep, read_again
 from airflow_provider_docflow.operators.settling import check_fail_on
 
@@ -103,15 +104,22 @@ class ListDocumentsOperator(DocflowOperator):
     def _changed(self, flow: Flow) -> tuple[list[Outcome], dict[str, Any]]:
         self._refuse_filters()
         system = flow.system_of(self.docflow_conn_id)
-        standing = flow.cursor(self.cursor)
-        refs, position = self._feed(system, _position(standing.value, system, self.cursor))
-        outcomes = read_again(flow, _handles(system, refs))
+        feed = self._feed(flow, system)
+        outcomes = read_again(flow, _handles(system, feed.refs))
         gone = [outcome for outcome in outcomes if outcome.error.get("type") == exc.NotFound.__name__]
         if gone:
             self.log.info("%d documents were deleted since they changed", len(gone))
-        value = {"instance": system.site.instance, "position": position}
-        reached = {"name": self.cursor, "version": standing.version, "value": value}
-        return [outcome for outcome in outcomes if outcome not in gone], reached
+        return [outcome for outcome in outcomes if outcome not in gone], feed.reached
+
+    def _feed(self, flow: Flow, system: System) -> Changed:
+        return changed(
+            flow,
+            system,
+            self.document_type,
+            cursor=self.cursor,
+            limit=self.limit,
+            otherwise="List with changed_since instead of cursor.",
+        )
 
     def _refuse_filters(self) -> None:
         names = ("changed_since", "issued_from", "issued_to", "party", "company_code")
@@ -122,23 +130,6 @@ class ListDocumentsOperator(DocflowOperator):
                 field=given[0],
                 remedy="Leave it away, or list without a cursor.",
             )
-
-    def _feed(self, system: System, position: str) -> tuple[list[DocumentRef], str]:
-        changes = system.site.profile.of(self.document_type).changes
-        if changes is None:
-            raise exc.Unsupported(
-                f"{system.site.profile.title} has no change feed for a {self.document_type}.",
-                system=self.docflow_conn_id,
-                remedy="List with changed_since instead of cursor.",
-            )
-        found: dict[tuple[Any, ...], DocumentRef] = {}
-        more = True
-        while more and len(found) < self.limit:
-            page = system.run(changes(system.site, position))
-            found.update({ref.identity: ref for ref in page.refs})
-            more = page.more and page.cursor != position
-            position = page.cursor
-        return list(found.values()), position
 
 
 class AdvanceCursorOperator(DocflowOperator):
@@ -173,20 +164,6 @@ def _handles(system: System, refs: Sequence[DocumentRef]) -> list[Any]:
     from airflow_provider_docflow.hooks.handles import Handle
 
     return [Handle(conn_id=system.conn_id, ref=ref) for ref in refs]
-
-
-def _position(value: Any, system: System, name: str) -> str:
-    """Return where the cursor stands in this instance's feed; empty at the beginning."""
-    if value is None:
-        return ""
-    if value["instance"] != system.site.instance:
-        raise exc.Misconfigured(
-            f"cursor {name} belongs to {value['instance']}.",
-            system=system.conn_id,
-            field="cursor",
-            remedy="Use another cursor for another instance.",
-        )
-    return str(value["position"])
 
 
 def _instant(text: str) -> datetime | None:
