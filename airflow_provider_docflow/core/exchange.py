@@ -139,6 +139,19 @@ def no_later_than(exchange: Exchange[T], deadline: float) -> Exchange[T]:
     The driver checks it at the moment the first byte is written, and of a SQL unit that writes just
     before its commit; this is what makes an expired lease harmless.
     """
+
+    def dated(step: Step) -> Step:
+        if isinstance(step, httpx2.Request):
+            step.extensions = {**step.extensions, "docflow_not_after": deadline}
+        elif isinstance(step, SqlUnit) and step.writes:
+            return replace(step, not_after=deadline)
+        return step
+
+    return each_step(exchange, dated)
+
+
+def each_step(exchange: Exchange[T], change: Callable[[Step], Step]) -> Exchange[T]:
+    """Pass ``exchange`` on with every step of it as ``change`` returns it."""
     answer: Any = None
     error: Exception | None = None
     while True:
@@ -147,11 +160,7 @@ def no_later_than(exchange: Exchange[T], deadline: float) -> Exchange[T]:
         except StopIteration as stop:
             value: T = stop.value
             return value
-        if isinstance(step, httpx2.Request):
-            step.extensions = {**step.extensions, "docflow_not_after": deadline}
-        elif isinstance(step, SqlUnit) and step.writes:
-            step = replace(step, not_after=deadline)
-        answer, error = None, None
+        step, answer, error = change(step), None, None
         try:
             answer = yield step
         except Exception as thrown:

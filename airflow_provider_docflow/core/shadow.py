@@ -16,7 +16,7 @@ import httpx2
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import WRITES
-from airflow_provider_docflow.core.exchange import Exchange, SqlUnit, Step
+from airflow_provider_docflow.core.exchange import Exchange, SqlUnit, Step, each_step
 from airflow_provider_docflow.core.profile import DocumentProfile, SystemProfile, Write
 from airflow_provider_docflow.core.site import Site
 
@@ -50,21 +50,13 @@ def check_step(step: Step, system: str) -> None:
 
 def reads(exchange: Exchange[T]) -> Exchange[T]:
     """Pass ``exchange`` on and declare each of its requests a read."""
-    answer: Any = None
-    error: Exception | None = None
-    while True:
-        try:
-            step = exchange.throw(error) if error is not None else exchange.send(answer)
-        except StopIteration as stop:
-            value: T = stop.value
-            return value
+
+    def declared(step: Step) -> Step:
         if isinstance(step, httpx2.Request):
             step.extensions = {**step.extensions, DECLARED: True}
-        answer, error = None, None
-        try:
-            answer = yield step
-        except Exception as thrown:
-            error = thrown
+        return step
+
+    return each_step(exchange, declared)
 
 
 def shadowed(profile: SystemProfile) -> SystemProfile:
