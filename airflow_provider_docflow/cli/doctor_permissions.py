@@ -36,10 +36,15 @@ class _Type:
     name: str
     kind: DocumentProfile
     first: Reading | None = None
+    misplaced: bool = False
+    """The connection speaks of a place that the system does not have; nothing else can be tried there."""
 
     def findings(self) -> Iterator[Finding]:
         if self.kind.search is not None:
-            yield self._try("list", self._list)
+            listed = self._try("list", self._list)
+            yield listed
+            if self.misplaced:
+                return
         yield self._try("read", self._read)
         if self.kind.changes is not None:
             yield self._try("changes", self._changes)
@@ -53,6 +58,7 @@ class _Type:
             remedy = error.remedy or f"Let the login {operation} such documents."
             return fail(check, f"refused: {error.message}", remedy)
         except exc.DocflowError as error:
+            self.misplaced = isinstance(error, exc.Misconfigured)
             return failed(check, error)
 
     def _list(self) -> str:

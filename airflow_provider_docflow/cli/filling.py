@@ -22,11 +22,13 @@ def fill_sandbox(args: Namespace) -> None:
     """Fill a running sandbox and write the connections to it; an existing file is left alone."""
     from airflow_provider_docflow.sandbox.client import SandboxClient
     from airflow_provider_docflow.sandbox.example import fill
+    from airflow_provider_docflow.systems.sql import DEFAULT_TABLES
 
     file = Path(args.connections)
     client = SandboxClient(f"http://127.0.0.1:{args.port}")
     _wait_for(client)
-    text = json.dumps(fill(client, Path(args.home)), ensure_ascii=False, indent=2) + "\n"
+    held = {"payment_request": DEFAULT_TABLES["payment_request"]}
+    text = json.dumps(fill(client, Path(args.home), held), ensure_ascii=False, indent=2) + "\n"
     if file.exists() and file.read_text(encoding="utf-8") != text:
         raise exc.Misconfigured(
             f"{file} exists already and holds something else.",

@@ -166,7 +166,8 @@ def _run(connection: Connection, sql: Any, given: Any) -> CursorResult[Any]:
 sql_runner = SqlUnits
 
 _REMEDIES: dict[type[exc.DocflowError], str] = {
-    exc.Misconfigured: "Compare the tables setting of the docflow connection with the database's tables.",
+    exc.Misconfigured: "Let the tables setting of the docflow connection name the tables that "
+    "this database has, and only the document types that it holds: docs/systems/sql.md.",
     exc.Authentication: "Check the login of the database connection and what it may do.",
 }
 

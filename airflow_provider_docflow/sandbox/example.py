@@ -44,15 +44,16 @@ _REQUISITIONS: Sequence[tuple[str, str, bool]] = (
 """Number, supplier, and whether it is approved; somebody forgot the supplier of the last."""
 
 
-def fill(client: SandboxClient, home: Path) -> dict[str, dict[str, Any]]:
+def fill(client: SandboxClient, home: Path, tables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Put a form and three requisitions into a running sandbox; a second time changes nothing.
 
     :param home: the sandbox's folder, in which its finance database is.
+    :param tables: how documents lie in that database, as the connection's setting says it.
     :returns: the connections ``oa``, ``erp`` and ``finance``, as ``airflow connections import`` reads them.
     """
     found = {one["name"]: one["processCode"] for one in client.call("GET", "dingtalk/templates")["templates"]}
     code = found.get(FORM_NAME) or _new_form(client)
-    return connections(client.base_url, home, code)
+    return connections(client.base_url, home, code, tables)
 
 
 def _new_form(client: SandboxClient) -> str:
@@ -102,7 +103,7 @@ def submission(code: str, number: str, supplier: str) -> dict[str, Any]:
     }
 
 
-def connections(base_url: str, home: Path, code: str) -> dict[str, dict[str, Any]]:
+def connections(base_url: str, home: Path, code: str, tables: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the connections to a filled sandbox."""
     form = {"process_code": code, "mark_control": "docflow", "fields": _FIELDS}
     oa = {
@@ -121,7 +122,12 @@ def connections(base_url: str, home: Path, code: str) -> dict[str, dict[str, Any
         "instance": "sandbox-erp",
         "time_zone": "Asia/Shanghai",
     }
-    finance = {"sql_conn_id": f"sqlite:///{home.resolve() / 'finance.sqlite'}", "ensure": True}
+    finance = {
+        "sql_conn_id": f"sqlite:///{home.resolve() / 'finance.sqlite'}",
+        "ensure": True,
+        "time_zone": "Asia/Shanghai",
+        "tables": json.dumps(tables),
+    }
     return {
         "oa": {
             "conn_type": "docflow_dingtalk",
@@ -132,6 +138,6 @@ def connections(base_url: str, home: Path, code: str) -> dict[str, dict[str, Any
         "erp": {"conn_type": "docflow_rest", "host": base_url, "extra": json.dumps(erp)},
         "finance": {
             "conn_type": "docflow_sql",
-            "extra": json.dumps({**finance, "time_zone": "Asia/Shanghai"}),
+            "extra": json.dumps(finance),
         },
     }

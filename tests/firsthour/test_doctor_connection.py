@@ -15,6 +15,9 @@ import pytest
 
 from airflow_provider_docflow.hooks.ledger import ledger_of
 from airflow_provider_docflow.sandbox import FaultRule
+from airflow_provider_docflow.sandbox.client import SandboxClient
+from airflow_provider_docflow.sandbox.example import fill
+from airflow_provider_docflow.systems.sql import DEFAULT_TABLES
 from tests.firsthour.conftest import Place, Shell
 
 
@@ -113,6 +116,19 @@ def test_a_database_is_not_prepared_by_looking_at_it(place: Place, shell: Shell)
     assert found["payment_request: list"]["level"] == "ok"
     # The sandbox has the tables of payment requests alone.
     assert found["supplier_invoice: list"]["level"] == "fail"
+    assert "docs/systems/sql.md" in found["supplier_invoice: list"]["remedy"]
+    about = {check.partition(": ")[2] for check in found if check.startswith("supplier_invoice: ")}
+    assert about == {"list", "guarantee"}, "one finding, not one for each thing that cannot work without it"
+
+
+def test_the_connections_of_a_filled_sandbox_are_well(place: Place, shell: Shell) -> None:
+    client = SandboxClient(place.sandbox.base_url)
+    held = {"payment_request": DEFAULT_TABLES["payment_request"]}
+    for conn_id, known in fill(client, place.sandbox.finance_path.parent, held).items():
+        place.set_variable(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(known))
+    assert shell("check", "finance").code == 0
+    for conn_id in ("oa", "erp", "finance"):
+        assert levels(findings(shell, conn_id)) == {}
 
 
 def test_a_system_that_answers_nonsense_is_a_finding_of_that_check_alone(place: Place, shell: Shell) -> None:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +12,18 @@ import pytest
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.document import DocumentType
 from airflow_provider_docflow.systems.sql import DEFAULT_TABLES, PROFILE, ddl, layouts
+from airflow_provider_docflow.systems.sql.layout import _ENTRIES
 from tests.systems.sql.conftest import Finance, item
+
+PAGE = Path(__file__).parents[3] / "docs" / "systems" / "sql.md"
+
+
+def test_the_page_explains_a_setting_that_is_one_and_every_entry_of_it() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    shown = page.partition("```json\n")[2].partition("```")[0]
+    assert list(layouts(shown)) == ["payment_request"]
+    explained = set(re.findall(r"`(\w+)`", page.partition("| entry |")[2].partition("\n\n")[0]))
+    assert set(_ENTRIES) - {"number"} <= explained
 
 
 def broken(change: Callable[[dict[str, Any]], object], kind: str = "payment") -> dict[str, Any]:
