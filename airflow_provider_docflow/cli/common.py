@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -71,6 +71,21 @@ def ledger_from(args: Namespace) -> Ledger:
     from airflow_provider_docflow.hooks.ledger import ledger_of
 
     return ledger_of(args.ledger_conn_id)
+
+
+class Connections:
+    """Names of systems as people know them: the connection that leads to an instance."""
+
+    def __init__(self, ledger: Ledger, instances: Iterable[str]) -> None:
+        self._leading, _ = ledger.instances.reached_by(sorted(set(instances)))
+
+    def __getitem__(self, instance: str) -> str:
+        """Return the connection that has led there for longest, empty where none is known."""
+        return next(iter(self._leading.get(instance, ())), "")
+
+    def named(self, instance: str) -> str:
+        """Return the connection, or the instance where none is known."""
+        return self[instance] or instance
 
 
 def person() -> str:

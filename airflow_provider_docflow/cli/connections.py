@@ -12,8 +12,10 @@ from airflow_provider_docflow.cli.common import ledger_from, person, show_json, 
 @told
 def check(args: Namespace) -> None:
     """Log in, ask the system who it is, and compare that with the instance the ledger knows."""
+    from airflow_provider_docflow.hooks.connections import site_at
     from airflow_provider_docflow.hooks.docflow import DocflowHook
 
+    site_at(args.conn_id)
     hook = DocflowHook(args.conn_id, ledger_conn_id=args.ledger_conn_id)
     good, said = hook.test_connection()
     if not good:
@@ -25,11 +27,10 @@ def check(args: Namespace) -> None:
 @told
 def accept(args: Namespace) -> None:
     """Accept the instance that a connection leads to now."""
-    from airflow_provider_docflow.hooks.connections import site_of
-    from airflow_provider_docflow.hooks.docflow import DocflowHook, system_for
+    from airflow_provider_docflow.hooks.connections import site_at
+    from airflow_provider_docflow.hooks.docflow import system_for
 
-    hook = DocflowHook(args.conn_id)
-    found = system_for(site_of(hook.get_connection(args.conn_id)), None).site.instance
+    found = system_for(site_at(args.conn_id), None).site.instance
     ledger_from(args).instances.accept(args.conn_id, found, f"{person()}: {args.reason}")
     print(f"{args.conn_id} leads to {found} from now on")
 

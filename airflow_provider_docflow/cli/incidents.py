@@ -4,12 +4,35 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_docflow import exceptions as exc
-from airflow_provider_docflow.cli.common import ledger_from, person, show_json, show_table, told
+from airflow_provider_docflow.cli.common import (
+    Connections,
+    ledger_from,
+    person,
+    show_json,
+    show_table,
+    told,
+)
 
-_SHOWN = ("id", "status", "category", "document", "field", "code", "owner", "assignee", "due", "reason")
+if TYPE_CHECKING:
+    from airflow_provider_docflow.ledger import Ledger
+    from airflow_provider_docflow.ledger.incidents import Incident
+
+_SHOWN = (
+    "id",
+    "status",
+    "category",
+    "system",
+    "type",
+    "document",
+    "field",
+    "code",
+    "owner",
+    "assignee",
+    "due",
+)
 
 
 @told
@@ -29,8 +52,8 @@ def list_incidents(args: Namespace) -> None:
         text=args.text,
         limit=10_000,
     )
-    rows = [_row(one, sizes) for one in found]
-    shown = rows if args.json else [{name: row[name] for name in _SHOWN} for row in rows]
+    rows = _rows(ledger, found, sizes)
+    shown = rows if args.json else [_for_people(row, (*_SHOWN, "reason")) for row in rows]
     _show(shown, args, "no incidents")
 
 
@@ -43,11 +66,27 @@ def _show(rows: Sequence[dict[str, Any]], args: Namespace, nothing: str) -> None
         print(nothing)
 
 
-def _row(one: Any, sizes: dict[str, int]) -> dict[str, Any]:
+def _rows(ledger: Ledger, found: Sequence[Incident], sizes: dict[str, int]) -> list[dict[str, Any]]:
+    connections = Connections(ledger, [one.instance_id for one in found if one.instance_id])
+    refs = ledger.documents.refs([one.ref_key for one in found if one.ref_key])
+    types = {key: str(ref.document_type) for key, ref in refs.items()}
+    return [_row(one, sizes, connections[one.instance_id], types.get(one.ref_key or "", "")) for one in found]
+
+
+def _for_people(row: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Return a row with its system by the name of a connection, as people know it."""
+    named = {**row, "system": row["connection"] or row["system"], "type": row["document_type"]}
+    return {name: named[name] for name in names}
+
+
+def _row(one: Incident, sizes: dict[str, int], connection: str, document_type: str) -> dict[str, Any]:
     return {
         "id": one.id,
         "status": one.status,
         "category": one.category,
+        "system": one.instance_id,
+        "connection": connection,
+        "document_type": document_type,
         "document": one.document_number,
         "field": one.field,
         "code": one.code,
@@ -75,11 +114,12 @@ def show_incident(args: Namespace) -> None:
         }
         for event in ledger.incidents.history(one.id)
     ]
-    row = _row(one, ledger.incidents.groups())
+    (row,) = _rows(ledger, [one], ledger.incidents.groups())
     if args.json:
         show_json({**row, "history": history})
         return
-    show_table(("incident", str(one.id)), [(name, value) for name, value in row.items() if name != "id"])
+    told_of = _for_people(row, (*_SHOWN[1:], "since", "group", "group_size", "reason"))
+    show_table(("incident", str(one.id)), list(told_of.items()))
     print()
     show_table(list(history[0]), [list(event.values()) for event in history])
 

@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 @told
 def limits(args: Namespace) -> None:
     """Print each limit and quota of a connection with its use; the system is not called."""
-    from airflow_provider_docflow.hooks.connections import site_of
-    from airflow_provider_docflow.hooks.docflow import DocflowHook
+    from airflow_provider_docflow.hooks.connections import site_at
 
-    site = site_of(DocflowHook.get_connection(args.conn_id))
+    site = site_at(args.conn_id)
     rows = rows_of(ledger_from(args), site)
     if args.json:
         show_json(rows)

@@ -49,10 +49,9 @@ def _ask(ledger: Any, site: Site) -> None:
 
 
 def _site(conn_id: str) -> Site:
-    from airflow_provider_docflow.hooks.connections import site_of
-    from airflow_provider_docflow.hooks.docflow import DocflowHook
+    from airflow_provider_docflow.hooks.connections import site_at
 
-    return site_of(DocflowHook.get_connection(conn_id))
+    return site_at(conn_id)
 
 
 def _row(one: Health, waiting: int) -> dict[str, Any]:

@@ -23,11 +23,9 @@ def site_named(conn_id: str) -> Site:
 
     :raises Misconfigured: the connection is no document system, or its settings are wrong.
     """
-    from airflow.sdk import BaseHook
+    from airflow_provider_docflow.hooks.connections import site_at
 
-    from airflow_provider_docflow.hooks.connections import site_of
-
-    site = site_of(BaseHook.get_connection(conn_id))
+    site = site_at(conn_id)
     settings = {name: _MAKES_SOMETHING.get(name, value) for name, value in site.settings.items()}
     return replace(site, settings=settings)
 

@@ -6,8 +6,9 @@ from argparse import Namespace
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
-from airflow_provider_docflow.cli.common import ledger_from, show_json, show_table, told
+from airflow_provider_docflow.cli.common import Connections, ledger_from, show_json, show_table, told
 from airflow_provider_docflow.document import DocumentRef
+from airflow_provider_docflow.document.money import written_amount
 
 
 @told
@@ -22,8 +23,9 @@ def show(args: Namespace) -> None:
             remedy="Check the number, or whether another ledger is meant (--ledger-conn-id).",
         )
     family = _family(ledger, [entry.ref for entry in entries])
+    connections = Connections(ledger, [ref.instance for ref in family])
     known = {
-        "documents": [_document(ledger, ref) for ref in family],
+        "documents": [_document(ledger, ref, connections[ref.instance]) for ref in family],
         "links": [_link(link) for link in _links(ledger, family)],
         "decisions": [_decision(ref, one) for ref in family for one in ledger.decisions.of(ref)],
         "incidents": [_incident(one) for ref in family for one in ledger.incidents.open_for(ref)],
@@ -32,6 +34,8 @@ def show(args: Namespace) -> None:
     if args.json:
         show_json(known)
         return
+    for row in known["documents"]:
+        row["system"] = row.pop("connection") or row["system"]
     for title, rows in known.items():
         if rows:
             print(f"\n{title}")
@@ -57,16 +61,18 @@ def _links(ledger: Any, family: list[DocumentRef]) -> list[Any]:
     return list(found.values())
 
 
-def _document(ledger: Any, ref: DocumentRef) -> dict[str, Any]:
+def _document(ledger: Any, ref: DocumentRef, connection: str) -> dict[str, Any]:
     entry = ledger.documents.get(ref)
     state = entry.state if entry else {}
+    amount = written_amount(entry.amount, entry.currency) if entry and entry.amount is not None else ""
     return {
         "document": str(ref.document_type),
         "number": ref.number or ref.internal_id,
         "company": ref.company_code,
         "system": ref.instance,
+        "connection": connection,
         "party": entry.party_id if entry else "",
-        "amount": "" if entry is None or entry.amount is None else f"{entry.amount:f} {entry.currency}",
+        "amount": f"{amount} {entry.currency}" if entry and amount else "",
         "lifecycle": state.get("lifecycle", ""),
         "approval": state.get("approval", ""),
         "read_at": state.get("read_at", ""),

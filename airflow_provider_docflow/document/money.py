@@ -107,6 +107,12 @@ def canonical(number: Decimal) -> str:
     return "0" if text in ("-0", "") else text
 
 
+def written_amount(amount: Decimal, currency: str) -> str:
+    """Return an amount with the decimals that its currency is written with, or more where it has more."""
+    digits = MINOR_UNITS.get(currency, 0)
+    return format(amount, "f") if decimals_of(amount) >= digits else f"{amount:.{digits}f}"
+
+
 def minor_units(currency: str) -> int:
     """Return the number of decimals of a currency's minor unit.
 

@@ -40,6 +40,25 @@ def system_of(conn_type: str) -> str:
     )
 
 
+def site_at(conn_id: str, profile: SystemProfile | None = None) -> Site:
+    """Return the site of the Airflow connection of this name, as :func:`site_of` does.
+
+    :raises Misconfigured: there is no such connection, or as of :func:`site_of`.
+    """
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        connection = BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException as error:
+        raise exc.Misconfigured(
+            f"there is no connection {conn_id!r}.",
+            field="docflow_conn_id",
+            remedy="Create it under Admin, Connections, or correct the name.",
+        ) from error
+    return site_of(connection, profile)
+
+
 def site_of(connection: Connection, profile: SystemProfile | None = None) -> Site:
     """Return the site of an Airflow connection and mask its secrets in the task's log.
 

@@ -13,7 +13,7 @@ from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.profile import Changes, Reading, SystemProfile
 from airflow_provider_docflow.core.shadow import shadowed_site
 from airflow_provider_docflow.core.site import Site
-from airflow_provider_docflow.hooks.connections import site_of
+from airflow_provider_docflow.hooks.connections import site_at, site_of
 from airflow_provider_docflow.hooks.doors import AsyncDoor, Door
 from airflow_provider_docflow.hooks.ledger import DEFAULT_CONN_ID, ledger_of
 from airflow_provider_docflow.hooks.modes import shadow_everywhere
@@ -67,7 +67,7 @@ class DocflowHook(BaseHook):
     @cached_property
     def system(self) -> System:
         """The connected system, with the ledger behind it."""
-        site = site_of(self.get_connection(self.docflow_conn_id), self.profile)
+        site = site_at(self.docflow_conn_id, self.profile)
         return system_for(site, self.ledger, owner=self.owner, shadow=self.shadow)
 
     def get_conn(self) -> Door:
@@ -114,7 +114,7 @@ class DocflowHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Log in and ask the system for its name; what Airflow's "Test" button and ``check`` show."""
         try:
-            site = site_of(self.get_connection(self.docflow_conn_id), self.profile)
+            site = site_at(self.docflow_conn_id, self.profile)
             system = system_for(site, None)
             instance = system.site.instance
         except exc.DocflowError as error:

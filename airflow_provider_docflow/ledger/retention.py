@@ -86,7 +86,12 @@ class Retention(Store):
         :raises InvalidDocument: the moment has no time zone, or lies in the future.
         """
         if before.tzinfo is None or before > self._now():
-            raise InvalidDocument(f"nothing can be removed before {before.isoformat()}", field="before")
+            why = "has no time zone" if before.tzinfo is None else "lies in the future"
+            raise InvalidDocument(
+                f"{before.isoformat()} {why}.",
+                field="before",
+                remedy="Name the day or instant before which everything that is over may go.",
+            )
         job = _Job(before, min(before, runs_since or before), actor, dry_run, portion)
         removed: Counter[str] = Counter()
         for kind, step in self._steps():

@@ -211,19 +211,10 @@ class _Systems:
         return self._open[conn_id]
 
     def _connect(self, conn_id: str) -> System:
-        from airflow.sdk.exceptions import AirflowNotFoundException
-
         from airflow_provider_docflow.hooks.docflow import DocflowHook
 
         hook = DocflowHook(conn_id, ledger_conn_id=self.ledger_conn_id, owner=self.owner, shadow=self.shadow)
-        try:
-            return hook.system
-        except AirflowNotFoundException as error:
-            raise exc.Misconfigured(
-                f"there is no connection {conn_id!r}.",
-                field="docflow_conn_id",
-                remedy="Create it under Admin, Connections, or correct the name.",
-            ) from error
+        return hook.system
 
     def connected(self) -> list[System]:
         return list(self._open.values())

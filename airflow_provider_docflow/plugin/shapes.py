@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_docflow.document.money import MINOR_UNITS, decimals_of
+from airflow_provider_docflow.document.money import written_amount
 
 if TYPE_CHECKING:
     from sqlalchemy import RowMapping
@@ -49,11 +49,8 @@ def row_of(found: Found, *, system: str, url: str | None, open_incidents: int) -
 
 
 def amount_of(amount: Decimal | None, currency: str) -> str | None:
-    """Return an amount with the decimals that its currency is written with, or more where it has more."""
-    if amount is None:
-        return None
-    digits = MINOR_UNITS.get(currency, 0)
-    return format(amount, "f") if decimals_of(amount) >= digits else f"{amount:.{digits}f}"
+    """Return an amount as it is written, or None where there is none."""
+    return None if amount is None else written_amount(amount, currency)
 
 
 def link_of(row: Mapping[str, Any] | RowMapping) -> Json:

@@ -14,6 +14,7 @@ import airflow_provider_docflow
 from airflow_provider_docflow.cli.definition import COMMANDS
 from airflow_provider_docflow.hooks import ledger as ledgers
 from airflow_provider_docflow.ledger import Ledger
+from airflow_provider_docflow.ledger.incidents import NewIncident
 from airflow_provider_docflow.systems import names
 from tests.cli.conftest import Shell
 from tests.operators.test_create import run_chain
@@ -79,6 +80,45 @@ def test_incidents_are_listed_and_found(world: World, runner: Runner, shell: She
     assert [row["document"] for row in shell("incidents", "--text", "PR-2", "--json").data] == ["PR-2"]
     assert shell("incidents", "--category", "data", "--json").data == []
     assert "approval.missing" in shell("incidents").out
+
+
+def test_an_incident_names_its_system_as_people_know_it(world: World, runner: Runner, shell: Shell) -> None:
+    refused(world, runner, "PR-1")
+    (row,) = shell("incidents", "--json").data
+    assert (row["connection"], row["document_type"]) == ("oa", "purchase_requisition")
+    assert row["system"] == world.ledger.instances.bound_to("oa")
+    head, line = shell("incidents").out.splitlines()
+    assert line[head.index("system") :].startswith("oa ")
+    assert line[head.index("type") :].startswith("purchase_requisition ")
+    one = dict(line.split(maxsplit=1) for line in shell("incident", row["id"]).out.splitlines()[:8])
+    assert (one["system"], one["type"], one["document"]) == ("oa", "purchase_requisition", "PR-1")
+
+
+def test_an_incident_of_a_system_names_it_where_no_connection_leads_to_it(world: World, shell: Shell) -> None:
+    world.ledger.incidents.open(NewIncident("technical", "system_down", "gone", instance_id="erp-old"))
+    (row,) = shell("incidents", "--json").data
+    assert (row["connection"], row["system"], row["document_type"]) == ("", "erp-old", "")
+    head, line = shell("incidents").out.splitlines()
+    assert line[head.index("system") :].startswith("erp-old ")
+
+
+def test_show_names_systems_as_people_know_them(world: World, runner: Runner, shell: Shell) -> None:
+    created(world, runner, "PR-1")
+    documents = shell("show", "PR-1", "--json").data["documents"]
+    assert {(row["document"], row["connection"]) for row in documents} == {
+        ("purchase_requisition", "oa"),
+        ("purchase_order", "erp"),
+    }
+    assert {row["amount"] for row in documents} == {"7.00 CNY"}
+    assert world.ledger.instances.bound_to("oa") not in shell("show", "PR-1").out
+
+
+def test_a_connection_that_is_not_there_is_one_line_that_says_what_to_do(shell: Shell) -> None:
+    for words in (("check", "nix"), ("describe", "nix", "purchase_order"), ("limits", "nix")):
+        said = shell(*words)
+        assert (said.code, said.out) == (1, "")
+        assert said.err.startswith("airflow docflow: docflow_conn_id: there is no connection 'nix'.")
+        assert "What to do: Create it" in said.err
 
 
 def test_a_retried_incident_closes_and_names_the_task_to_clear(
