@@ -8,10 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.rigs import airflow_home, order
 
 pytest_plugins = ["tests.rigs.databases", "tests.rigs.ledgers", "tests.rigs.tryton"]
+
+# How long an example takes says something of the machine alone; on CI Hypothesis does the same by itself.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 # Test modules import Airflow while they are collected, before any fixture can run.
 _HOME = airflow_home.settle()
