@@ -1,34 +1,26 @@
-"""A filled form into a document, and the tenant's own fields into a form."""
+"""What of a document goes into a form as text, and the tenant's own fields among it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
-from airflow_provider_docflow.core.oa.forms import Control, Form, FormStyle
-from airflow_provider_docflow.document import Document, Line, document_from_json
-from airflow_provider_docflow.exceptions import InvalidDocument
+from airflow_provider_docflow.core.oa.forms import Control
+from airflow_provider_docflow.document import Document, Line
+
+MOST_DECIMALS = 15
+"""Digits behind the point that a number in a form may have."""
 
 
-def document_in(
-    style: FormStyle, form: Form, data: dict[str, Any], *, requester: str, number: str
-) -> Document:
-    """Return the document of a filled form's values. Its arithmetic is not checked here.
-
-    :param data: the values by canonical fields.
-    :param requester: who filled the form in; stands unless a control names somebody.
-    :param number: the document that errors name.
-    :raises InvalidDocument: names the control and the field that are empty or wrong.
-    """
-    for name, field in style.missing_values(form, data):
-        raise style.refused(form, name, field, "is empty", document=number)
-    if requester and "requester" not in data:
-        data["requester"] = {"id": requester}
-    try:
-        return document_from_json(data)
-    except InvalidDocument as error:
-        name, what = form.control_named(error.field), f"does not fit: {error.message}"
-        raise style.refused(form, name, error.field, what, document=number) from None
+def plain(value: Any) -> str:
+    """Write one value as text: decimals without exponent, dates in ISO form."""
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, date):
+        return value.isoformat()
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
 def tenant_fields(

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
-from decimal import Decimal
 from typing import Any
+
+from airflow_provider_docflow.core.oa import filling
 
 PLAIN = (
     *("TextField", "TextareaField", "NumberField", "MoneyField", "DDSelectField", "DDDateField"),
@@ -35,14 +35,8 @@ def json_text(value: Any) -> str:
 
 
 def plain(value: Any) -> str:
-    """Write one value as text: decimals without exponent, dates in ISO form."""
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, list | dict):
-        return json_text(value)
-    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+    """Write one value as text: lists and objects as JSON."""
+    return json_text(value) if isinstance(value, list | dict) else filling.plain(value)
 
 
 def encode(kind: str, values: Sequence[Any], pattern: str = "") -> str:

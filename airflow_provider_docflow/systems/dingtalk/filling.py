@@ -6,33 +6,32 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_docflow.core import fields
-from airflow_provider_docflow.core.oa.filling import document_in, tenant_fields
+from airflow_provider_docflow.core.oa.decoding import FormDecoder, Item
+from airflow_provider_docflow.core.oa.filling import tenant_fields
 from airflow_provider_docflow.core.oa.forms import Control, Form
 from airflow_provider_docflow.document import Document, Line
-from airflow_provider_docflow.document.money import exact_decimal
 from airflow_provider_docflow.exceptions import InvalidDocument
 from airflow_provider_docflow.systems.dingtalk import components
 from airflow_provider_docflow.systems.dingtalk.forms import STYLE, is_of, refused
 
 LONGEST_VALUE = 65_535
-MOST_DECIMALS = 15
 MOST_VALUES = 150
 Value = dict[str, str]
 
 
-def value_of(form_values: Sequence[Mapping[str, Any]], control: Control) -> Mapping[str, Any]:
+def value_of(form_values: Sequence[Item], control: Control) -> Item:
     """Return the form value of a control; empty where the form does not show it."""
     return next((item for item in form_values if is_of(item, control)), {})
 
 
-def number_in(form: Form, form_values: Sequence[Mapping[str, Any]]) -> str:
+def number_in(form: Form, form_values: Sequence[Item]) -> str:
     """Return the document's number as the form shows it."""
     control = form.control_of("id")
     text = value_of(form_values, control).get("value") if control else form.constants.get("id")
     return components.blank_or(text).strip()
 
 
-def mark_in(form: Form, form_values: Sequence[Mapping[str, Any]]) -> str:
+def mark_in(form: Form, form_values: Sequence[Item]) -> str:
     """Return what stands in the control for docflow's mark."""
     if not form.mark_control:
         return ""
@@ -41,82 +40,45 @@ def mark_in(form: Form, form_values: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def to_document(
-    form: Form, form_values: Sequence[Mapping[str, Any]], instance: str, requester: str
-) -> Document:
+class _Decoder(FormDecoder):
+    style = STYLE
+
+    def item_of(self, items: Sequence[Item], control: Control) -> Item:
+        return value_of(items, control)
+
+    def names(self, item: Item) -> Sequence[str]:
+        return (str(item["name"]),) if item.get("name") else ()
+
+    def rows(self, item: Item) -> Sequence[Sequence[Item]]:
+        return components.rows_of(components.blank_or(item.get("value")))
+
+    def files(self, item: Item) -> Sequence[Mapping[str, Any]]:
+        return components.files_of(components.blank_or(item.get("value")))
+
+    def values(self, control: Control, item: Item) -> Sequence[Any]:
+        found = components.decode(control.kind, item)
+        if control.kind in components.LISTS and len(found) > 1 and control.path.startswith("extensions."):
+            # A tenant's own field may hold many; a field of the canonical document holds one.
+            return [found]
+        return found
+
+    def read(self, path: str, value: Any) -> Any:
+        return value if isinstance(value, list) else super().read(path, value)
+
+    def own(self, item: Item) -> Any:
+        return components.sendable(item) or None
+
+
+def to_document(form: Form, form_values: Sequence[Item], instance: str, requester: str) -> Document:
     """Return the document that a filled form holds. Its arithmetic is not checked here.
 
     :param instance: whose tenant fields the controls without a map are.
     :param requester: who filled the form in; stands unless a control names somebody.
     :raises InvalidDocument: names the control and the field that are empty or wrong.
     """
+    shown = [item for item in form_values if item.get("componentType") != "TextNote"]
     number = number_in(form, form_values)
-    data: dict[str, Any] = {"document_type": form.document_type, "id": "", "lines": []}
-    for path, constant in form.constants.items():
-        fields.put(data, path, constant, instance)
-    mapped = [item for item in form_values if item.get("componentType") != "TextNote"]
-    for control in form.controls:
-        item = value_of(mapped, control)
-        mapped = [other for other in mapped if other is not item]
-        try:
-            _take(form, control, item, data, instance)
-        except (ValueError, KeyError, TypeError) as error:
-            raise refused(
-                form, control.name, control.paths[0], f"is wrong: {error}", document=number
-            ) from None
-    for item in mapped:
-        _keep(form, item, data, instance)
-    return document_in(STYLE, form, data, requester=requester, number=number)
-
-
-def _take(form: Form, control: Control, item: Mapping[str, Any], data: dict[str, Any], instance: str) -> None:
-    text = components.blank_or(item.get("value"))
-    if control.kind == "TableField":
-        data["lines"] = [_line(form, control, row, instance) for row in components.rows_of(text)]
-    elif control.kind == "DDAttachment":
-        data["attachments"] = components.files_of(text)
-    else:
-        _set(control, item, data, instance)
-
-
-def _line(form: Form, table: Control, row: Sequence[Mapping[str, Any]], instance: str) -> dict[str, Any]:
-    data: dict[str, Any] = {}
-    left = list(row)
-    for column in table.columns:
-        item = value_of(left, column)
-        left = [other for other in left if other is not item]
-        try:
-            _set(column, item, data, instance)
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"column {column.name!r}: {error}") from None
-    for item in left:
-        _keep(form, item, data, instance)
-    return data
-
-
-def _set(control: Control, item: Mapping[str, Any], data: dict[str, Any], instance: str) -> None:
-    found: list[Any] = components.decode(control.kind, item)
-    if control.kind in components.LISTS and len(found) > 1 and control.paths[0].startswith("extensions."):
-        # A tenant's own field may hold many; a field of the canonical document holds one.
-        found = [found]
-    if len(found) > len(control.paths):
-        raise ValueError(f"holds {len(found)} values, the document has room for {len(control.paths)}")
-    for path, text in zip(control.paths, found, strict=False):
-        if text:
-            if isinstance(text, list):
-                fields.put(data, path, text, instance)
-                continue
-            if fields.sort_of(path) == "decimal":
-                # Only 1234.50 as people write it: what else a decimal parser takes was not typed as a number.
-                exact_decimal(text, decimals=MOST_DECIMALS)
-            fields.put(data, path, fields.kind_of(path).read(text), instance)
-
-
-def _keep(form: Form, item: Mapping[str, Any], data: dict[str, Any], instance: str) -> None:
-    """Keep a control without a map, so that it survives a round trip."""
-    text, name = components.sendable(item), item.get("name")
-    if text and name and name != form.mark_control:
-        data.setdefault("extensions", {}).setdefault(instance, {})[str(name)] = text
+    return _Decoder(form, instance).document(shown, requester=requester, number=number)
 
 
 def to_values(form: Form, document: Document, mark: str, instance: str) -> list[Value]:

@@ -16,9 +16,9 @@ from decimal import Decimal
 from typing import Any
 
 from airflow_provider_docflow.core import fields
+from airflow_provider_docflow.core.oa.filling import MOST_DECIMALS, plain
 from airflow_provider_docflow.document.money import exact_decimal
 
-MOST_DECIMALS = 15
 LARGEST_WHOLE = 2**53
 """Feishu keeps numbers as floats."""
 
@@ -44,15 +44,6 @@ class Filled:
 
     sent: Item
     shown: Item
-
-
-def plain(value: Any) -> str:
-    """Write one value as text: decimals without exponent, dates in ISO form."""
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, date):
-        return value.isoformat()
-    return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
 def options(widget: Mapping[str, Any]) -> dict[str, str]:

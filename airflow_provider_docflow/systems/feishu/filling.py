@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_docflow.core import fields
-from airflow_provider_docflow.core.oa.filling import document_in, tenant_fields
+from airflow_provider_docflow.core.oa.decoding import FormDecoder, Item
+from airflow_provider_docflow.core.oa.filling import plain, tenant_fields
 from airflow_provider_docflow.core.oa.forms import Control, Form
 from airflow_provider_docflow.document import Document, Line
 from airflow_provider_docflow.systems.feishu import controls
-from airflow_provider_docflow.systems.feishu.controls import Filled, Item, Setting
+from airflow_provider_docflow.systems.feishu.controls import Filled, Setting
 from airflow_provider_docflow.systems.feishu.forms import STYLE, is_of, refused
 
 Widget = Mapping[str, Any]
@@ -29,6 +30,43 @@ def number_in(form: Form, items: Sequence[Item], serial_number: str) -> str:
     return str(item_of(items, control).get("value") or "").strip()
 
 
+class _Decoder(FormDecoder):
+    style = STYLE
+
+    def __init__(self, form: Form, instance: str, setting: Setting) -> None:
+        super().__init__(form, instance)
+        self.setting = setting
+
+    def item_of(self, items: Sequence[Item], control: Control) -> Item:
+        return item_of(items, control)
+
+    def names(self, item: Item) -> Sequence[str]:
+        name = item.get("name") or item.get("id")
+        return (str(name),) if name else ()
+
+    def rows(self, item: Item) -> Sequence[Sequence[Item]]:
+        return controls.rows(item)
+
+    def files(self, item: Item) -> Sequence[Mapping[str, Any]]:
+        return controls.files(item)
+
+    def values(self, control: Control, item: Item) -> Sequence[Any]:
+        return controls.values(item, self.setting)
+
+    def read(self, path: str, value: Any) -> Any:
+        return controls.read_as(path, value)
+
+    def own(self, item: Item) -> Any:
+        """Return one text; groups of controls are no values."""
+        if item.get("type") in (*controls.FILES, controls.TABLE, "text", "dateInterval"):
+            return None
+        try:
+            found = [plain(value) for value in controls.values(item, self.setting)]
+        except (ValueError, TypeError):
+            return None
+        return ", ".join(found) if found else None
+
+
 def to_document(
     form: Form, items: Sequence[Item], setting: Setting, instance: str, *, requester: str, number: str
 ) -> Document:
@@ -38,68 +76,7 @@ def to_document(
     :param requester: who filled the form in; stands unless a control names somebody.
     :raises InvalidDocument: names the control and the field that are empty or wrong.
     """
-    data: dict[str, Any] = {"document_type": form.document_type, "id": number, "lines": []}
-    for path, constant in form.constants.items():
-        fields.put(data, path, constant, instance)
-    left = list(items)
-    for control in form.controls:
-        item = item_of(left, control)
-        left = [other for other in left if other is not item]
-        try:
-            _take(form, control, item, data, setting, instance)
-        except (ValueError, KeyError, TypeError) as error:
-            raise refused(
-                form, control.name, control.paths[0], f"is wrong: {error}", document=number
-            ) from None
-    for item in left:
-        _keep(item, data, setting, instance)
-    return document_in(STYLE, form, data, requester=requester, number=number)
-
-
-def _take(
-    form: Form, control: Control, item: Item, data: dict[str, Any], setting: Setting, instance: str
-) -> None:
-    if control.paths == ("lines",):
-        data["lines"] = [_line(control, row, setting, instance) for row in controls.rows(item)]
-    elif control.paths == ("attachments",):
-        data["attachments"] = controls.files(item)
-    else:
-        _set(control, item, data, setting, instance)
-
-
-def _line(table: Control, row: Sequence[Item], setting: Setting, instance: str) -> dict[str, Any]:
-    data: dict[str, Any] = {}
-    left = list(row)
-    for column in table.columns:
-        item = item_of(left, column)
-        left = [other for other in left if other is not item]
-        try:
-            _set(column, item, data, setting, instance)
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"column {column.name!r}: {error}") from None
-    for item in left:
-        _keep(item, data, setting, instance)
-    return data
-
-
-def _set(control: Control, item: Item, data: dict[str, Any], setting: Setting, instance: str) -> None:
-    found = controls.values(item, setting)
-    if len(found) > len(control.paths):
-        raise ValueError(f"holds {len(found)} values, the document has room for {len(control.paths)}")
-    for path, value in zip(control.paths, found, strict=False):
-        if value not in (None, ""):
-            fields.put(data, path, controls.read_as(path, value), instance)
-
-
-def _keep(item: Item, data: dict[str, Any], setting: Setting, instance: str) -> None:
-    """Keep a control without a map, so that it survives a round trip; groups of controls are no values."""
-    name = item.get("name") or item.get("id")
-    try:
-        found = [controls.plain(value) for value in controls.values(item, setting)]
-    except (ValueError, TypeError):
-        return
-    if found and name and item.get("type") not in (*controls.FILES, controls.TABLE, "text", "dateInterval"):
-        data.setdefault("extensions", {}).setdefault(instance, {})[str(name)] = ", ".join(found)
+    return _Decoder(form, instance, setting).document(items, requester=requester, number=number)
 
 
 def to_form(

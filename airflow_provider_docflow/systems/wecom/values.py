@@ -9,11 +9,11 @@ in the company's time zone. Pages 91853 (values of a submission) and 91983 (of a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, time, tzinfo
-from decimal import Decimal
+from datetime import UTC, datetime, time, tzinfo
 from typing import Any
 
 from airflow_provider_docflow.core import fields
+from airflow_provider_docflow.core.oa.filling import MOST_DECIMALS, plain
 from airflow_provider_docflow.document.money import exact_decimal
 
 KINDS = (
@@ -23,26 +23,15 @@ KINDS = (
 """Controls that may be mapped. Tips hold nothing; places, periods and bank accounts are not shown in full."""
 
 _SEVERAL = ("Selector", "Contact", "RelatedApproval")
-MOST_DECIMALS = 15
 MOST_FILES = 6
 SCHEME = "wecom://"
 Value = dict[str, Any]
-Texts = Sequence[Mapping[str, Any]]
 
 
 def words(texts: Any) -> tuple[str, ...]:
     """Return what a text says in all its languages."""
     given = [texts] if isinstance(texts, Mapping) else texts or ()
     return tuple(str(one["text"]) for one in given if isinstance(one, Mapping) and one.get("text"))
-
-
-def plain(value: Any) -> str:
-    """Write one value as text: decimals without exponent, dates in ISO form."""
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, date):
-        return value.isoformat()
-    return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
 def encode(kind: str, config: Mapping[str, Any], value: Any, zone: tzinfo) -> Value:
