@@ -100,7 +100,9 @@ def test_windows_end_ahead_only_where_wecom_takes_it(desk: Desk, ahead: bool) ->
     start = (datetime.now(UTC) - timedelta(days=41)).isoformat()
     assert ref.internal_id in numbers(listed(desk, raw={"created_from": start}))
     asked = bodies(desk)
-    assert len(asked) == 2 and (int(asked[-1]["endtime"]) > seconds() + 60) is ahead
+    assert (int(asked[-1]["endtime"]) > seconds() + 60) is ahead
+    # Where no window may end ahead, the seconds that a listing takes are asked for in windows of their own.
+    assert len(asked) == 2 or (not ahead and len(asked) > 2)
     assert all(int(one["endtime"]) - int(one["starttime"]) <= 31 * DAY for one in asked)
 
 
