@@ -22,7 +22,9 @@ class AirflowClient:
 
     def __init__(self, base_url: str, user: str, password: str) -> None:
         self.base_url, self.user, self.password = base_url, user, password
-        self.client = httpx2.Client(base_url=base_url, timeout=60, trust_env=False)
+        # The server closes a connection that was idle for a while, perhaps just when it is used again.
+        limits = httpx2.Limits(max_keepalive_connections=0)
+        self.client = httpx2.Client(base_url=base_url, timeout=60, limits=limits, trust_env=False)
 
     def is_healthy(self) -> bool:
         """Tell whether every part answers and is well."""

@@ -157,13 +157,22 @@ class Home:
             return False
         family = _session(process)
         for sign, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, 5.0)):
-            for one in family:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    one.send_signal(sign)
+            _tell(family, sign)
             _, family = psutil.wait_procs(family, timeout=patience)
             if not family:
                 break
         return True
+
+    @contextlib.contextmanager
+    def held(self, name: str) -> Iterator[None]:
+        """Let a process and its session stand still meanwhile; who is killed then was at work until now."""
+        process = self.running(name)
+        family = _session(process) if process else []
+        _tell(family, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            _tell(family, signal.SIGCONT)
 
     def kill(self, name: str) -> int:
         """End a process and its session as a power cut would; return how many processes there were."""
@@ -193,6 +202,12 @@ def _session(leader: psutil.Process) -> list[psutil.Process]:
     with contextlib.suppress(psutil.NoSuchProcess):
         found |= {child.pid: child for child in leader.children(recursive=True)}
     return list(found.values())
+
+
+def _tell(processes: Sequence[psutil.Process], sign: signal.Signals) -> None:
+    for one in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            one.send_signal(sign)
 
 
 def wait_for(ready: Any, *, what: str, seconds: float, log: Path, alive: Any) -> Any:

@@ -79,6 +79,13 @@ class Blow(threading.Thread):
         return Ledger.open(self.cluster.ledger_url, keys=[self.cluster.fernet_key])
 
     def _strike(self) -> dict[str, Any]:
+        # Who writes is still writing when Airflow has told, however long it takes to tell.
+        with contextlib.ExitStack() as held:
+            for name in WORKERS:
+                held.enter_context(self.cluster.home.held(name))
+            return self._killed()
+
+    def _killed(self) -> dict[str, Any]:
         airflow = AirflowClient(self.cluster.ui, USER, self.cluster.password)
         airflow.log_in()
         path = "dags/~/dagRuns/~/taskInstances"

@@ -31,16 +31,39 @@ def home(tmp_path: Path) -> Home:
 
 def test_a_killed_worker_takes_its_tasks_along(home: Home) -> None:
     home.start("worker", [sys.executable, "-c", FAMILY], dict(os.environ))
-    log = home.path / "worker.log"
-    while len(pids := [int(line) for line in log.read_text().split()]) < 2:
-        assert home.running("worker") is not None, log.read_text()
-        time.sleep(0.02)
+    pids = _family(home)
     assert len({os.getpgid(pid) for pid in pids}) == 2, "a signal to the worker's group would miss the task"
 
     assert home.kill("worker") == 2
     assert home.running("worker") is None
     assert [pid for pid in pids if psutil.pid_exists(pid) and _lives(pid)] == []
     assert home.kill("worker") == 0
+
+
+def test_a_worker_that_is_held_stands_still_with_its_tasks_until_it_is_let_go(home: Home) -> None:
+    home.start("worker", [sys.executable, "-c", FAMILY], dict(os.environ))
+    pids = _family(home)
+    with home.held("worker"), home.held("another"):
+        _until_all(pids, standing=True)
+    _until_all(pids, standing=False)
+    with home.held("worker"):
+        assert home.kill("worker") == 2
+    assert [pid for pid in pids if psutil.pid_exists(pid) and _lives(pid)] == []
+
+
+def _family(home: Home) -> list[int]:
+    log = home.path / "worker.log"
+    while len(pids := [int(line) for line in log.read_text().split()]) < 2:
+        assert home.running("worker") is not None, log.read_text()
+        time.sleep(0.02)
+    return pids
+
+
+def _until_all(pids: list[int], *, standing: bool) -> None:
+    end = time.monotonic() + 60
+    while {psutil.Process(pid).status() == psutil.STATUS_STOPPED for pid in pids} != {standing}:
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def _lives(pid: int) -> bool:
