@@ -18,7 +18,7 @@ from airflow_provider_docflow.ledger.database import Database
 from airflow_provider_docflow.ledger.models.writes import meta
 
 #: Every schema version that this code knows, the oldest first; the last is the one it works with.
-VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
+VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
 SCHEMA_VERSION = VERSIONS[-1]
 VERSION_TABLE = "docflow_alembic_version"
 

@@ -13,6 +13,7 @@ from airflow_provider_docflow.exceptions import Conflict, InvalidDocument, NotFo
 from airflow_provider_docflow.ledger.base import Store, insert_missing
 from airflow_provider_docflow.ledger.breaks import Found, Recorded
 from airflow_provider_docflow.ledger.keys import digest_of
+from airflow_provider_docflow.ledger.known import Packed
 from airflow_provider_docflow.ledger.models.reconciling import run
 
 
@@ -85,10 +86,12 @@ class Reconciliations(Store):
         summary: Mapping[str, Any],
         *,
         actor: str,
+        known: Packed | None = None,
         tx: Connection | None = None,
     ) -> Recorded:
         """Keep what a run found, close what it no longer finds, and end it; all of it or nothing.
 
+        :param known: what it has looked at of sides that tell only what has changed.
         :raises Conflict: the run was signed off.
         """
 
@@ -96,6 +99,8 @@ class Reconciliations(Store):
             current = self._run(connection, run.c.id == run_id)
             self._frozen(current)
             done = self.ledger.breaks.keep(connection, current.name, run_id, found, actor)
+            if known is not None:
+                self.ledger.known.add(connection, current.name, known)
             ended = {"status": "done", "ended_at": self._now(), "summary": self._cipher.seal(dict(summary))}
             connection.execute(update(run).where(run.c.id == run_id).values(ended))
             return done

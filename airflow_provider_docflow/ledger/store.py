@@ -30,6 +30,7 @@ from airflow_provider_docflow.ledger.incidents_desk import Desk
 from airflow_provider_docflow.ledger.incidents_rules import IncidentRules
 from airflow_provider_docflow.ledger.instances import Instances
 from airflow_provider_docflow.ledger.intents import Intents
+from airflow_provider_docflow.ledger.known import Known
 from airflow_provider_docflow.ledger.links import Links
 from airflow_provider_docflow.ledger.matchings import Matchings
 from airflow_provider_docflow.ledger.models.writes import meta
@@ -80,7 +81,7 @@ class Ledger:
         self.shadows, self.retention = Shadows(self), Retention(self)
         self.revocations = Revocations(self)
         self.breaks, self.matchings = Breaks(self), Matchings(self)
-        self.reconciliations = Reconciliations(self)
+        self.reconciliations, self.known = Reconciliations(self), Known(self)
         self.desk, self.overrides = Desk(self), Overrides(self)
         self.sightings, self.parking, self.windows = Sightings(self), Parking(self), Windows(self)
 

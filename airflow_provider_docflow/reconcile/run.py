@@ -13,10 +13,11 @@ from airflow_provider_docflow.exceptions import Misconfigured
 from airflow_provider_docflow.ledger.breaks import Found
 from airflow_provider_docflow.reconcile.engines.base import Engine
 from airflow_provider_docflow.reconcile.items import Item, Row, counted, items
+from airflow_provider_docflow.reconcile.known import Memory
 from airflow_provider_docflow.reconcile.opening import roll_forward
 from airflow_provider_docflow.reconcile.outcome import Outcome
 from airflow_provider_docflow.reconcile.plan.manual import Decided, text_of
-from airflow_provider_docflow.reconcile.plan.run import Computed, Plan, compute
+from airflow_provider_docflow.reconcile.plan.run import Computed, Plan, compute, dates_of
 from airflow_provider_docflow.reconcile.sides import Layout
 from airflow_provider_docflow.reconcile.sources.base import Reading, Source
 from airflow_provider_docflow.reconcile.totals import totals
@@ -64,6 +65,11 @@ class Reconciliation:
             )
 
     @property
+    def sources(self) -> Mapping[str, Source]:
+        """Return the two sides as the engine's tables are called."""
+        return {"l": self.left, "r": self.right}
+
+    @property
     def cut_off(self) -> date | None:
         """Return the earlier cut-off of the two sides: up to it both are complete."""
         days = [day for source in (self.left, self.right) if (day := source.last_day())]
@@ -108,25 +114,28 @@ class Running:
         :raises DocflowError: a source could not be read to its end, or as the plan wants; nothing is kept.
         """
         self.what.check()
-        layout = self.what.plan.layout()
+        sides = {key: source.side() for key, source in self.what.sources.items()}
+        layout = self.what.plan.layout(dates_of(sides.values()))
         before = self._open_items()
         run = self._begin()
-        since = self._last_as_of()
-        for name, source in (("l", self.what.left), ("r", self.what.right)):
-            side = source.side()
+        memory = Memory(self.ledger, self.what.name, layout, self._windows())
+        since = memory.since(self._last_as_of())
+        for name, source in self.what.sources.items():
+            side = sides[name]
             self._load(name, source, sorted({side.column(field) for field in layout.read}), since)
         if rates := self.what.plan.rates:
             self._load("rates", rates.source, sorted(rates.columns.values()), None)
         self._computed = compute(
             self.engine,
             self.what.plan,
-            {"l": self.what.left.side(), "r": self.what.right.side()},
+            sides,
             cut_off=self.what.cut_off,
             carried=self._carried(before),
+            known=memory.known(),
             decided=self._decided(),
             progress=self.progress,
         )
-        return self._conclude(run, before)
+        return self._conclude(run, before, memory)
 
     def _begin(self) -> Any:
         if self.ledger is None:
@@ -165,12 +174,16 @@ class Running:
         return found
 
     def _carried(self, before: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-        changes = {"l": self.what.left, "r": self.what.right}
         return {
             key: [row for body in before for row in body["left" if key == "l" else "right"]]
-            for key, source in changes.items()
-            if source.population == CHANGES
+            for key in self._windows()
         }
+
+    def _windows(self) -> list[str]:
+        """Return the sides whose documents of earlier runs are carried forward."""
+        if not (self.ledger and self.what.carry_forward):
+            return []
+        return [key for key, source in self.what.sources.items() if source.population != "all"]
 
     def _decided(self) -> list[Decided]:
         if not self.ledger:
@@ -180,7 +193,7 @@ class Running:
             for one in self.ledger.matchings.confirmed(self.what.name)
         ]
 
-    def _conclude(self, run: Any, before: Sequence[Mapping[str, Any]]) -> Outcome:
+    def _conclude(self, run: Any, before: Sequence[Mapping[str, Any]], memory: Memory) -> Outcome:
         plan, computed = self.what.plan, self.computed
         counts: Counter[str] = Counter()
         for (standing, kind), number in counted(computed.ground).items():
@@ -206,8 +219,9 @@ class Running:
         if run is not None:
             for match_id in computed.changed:
                 self.ledger.matchings.reopen(match_id)
+            known = memory.packed(computed.ground, computed.carrying, LASTING)
             outcome.recorded = self.ledger.reconciliations.record(
-                run.id, found, outcome.to_json(), actor=self.actor
+                run.id, found, outcome.to_json(), actor=self.actor, known=known
             )
             outcome.run_id, outcome.as_of = run.id, run.as_of.isoformat()
         return outcome

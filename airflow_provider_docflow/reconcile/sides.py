@@ -50,6 +50,7 @@ class Side:
     :param columns: field to column of the source; a field that is not here has a column of its own name.
     :param population: what the source holds, in words: ``all``, ``open or changed``, a period.
     :param cut_off: documents after this day do not belong to the reconciliation; None for no limit.
+    :param first_day: of the window, where the source tells all from then on; None where nobody knows.
     :param date: field that the cut-off looks at.
     :param zone: time zone in which an instant becomes a business date.
     :param may_be_empty: an empty side is refused unless this is said.
@@ -59,6 +60,7 @@ class Side:
     columns: Mapping[str, str] = field(default_factory=dict)
     population: str = "all"
     cut_off: date | None = None
+    first_day: date | None = None
     date: str = ""
     zone: str = "UTC"
     may_be_empty: bool = False

@@ -1,4 +1,4 @@
-"""Tables of reconciliations: runs, what they found, what happened to it, and what people matched."""
+"""Tables of reconciliations: runs, what they found, what people matched, and which documents are known."""
 
 from __future__ import annotations
 
@@ -73,4 +73,13 @@ matching = table(
     instant("prepared_at"),
     instant("reviewed_at", nullable=True),
     instant("ended_at", nullable=True),
+)
+
+known = table(
+    "reconciliation_known",
+    number_id(),
+    text("name", index=True),
+    Column("generation", BigInteger, nullable=False),
+    digest("shape"),
+    Column("body", LongText, nullable=False),
 )

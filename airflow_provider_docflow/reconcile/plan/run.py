@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
@@ -11,9 +11,9 @@ from typing import Any
 from airflow_provider_docflow.exceptions import Misconfigured
 from airflow_provider_docflow.reconcile.comparisons import Comparison, Kind
 from airflow_provider_docflow.reconcile.engines.base import Engine
-from airflow_provider_docflow.reconcile.plan.carrying import Row, carry
+from airflow_provider_docflow.reconcile.plan.carrying import Carrying, Known, Row
 from airflow_provider_docflow.reconcile.plan.comparing import Comparisons
-from airflow_provider_docflow.reconcile.plan.ground import SIDES, Ground
+from airflow_provider_docflow.reconcile.plan.ground import Ground
 from airflow_provider_docflow.reconcile.plan.grouping import match_groups, match_partial
 from airflow_provider_docflow.reconcile.plan.keyed import Keyed
 from airflow_provider_docflow.reconcile.plan.leftovers import Leftovers
@@ -63,9 +63,10 @@ class Plan:
     aged_from: tuple[str, ...] = ()
     rates: Rates | None = None
 
-    def layout(self) -> Layout:
+    def layout(self, dates: Iterable[str] = ()) -> Layout:
         """Return the fields of the plan and how they are read.
 
+        :param dates: fields of business dates that the sides' cut-offs look at.
         :raises Misconfigured: there is no rule, no identity, or a field is of two kinds.
         """
         if not self.match:
@@ -83,7 +84,7 @@ class Plan:
             )
         texts: dict[str, Kind] = dict.fromkeys((*identity, *self.show, self.currency), "text")
         own: dict[str, Kind] = dict.fromkeys((one.field for one in self.in_transit), "date")
-        own |= {self.amount: "amount", **dict.fromkeys(self.aged_from, "date")}
+        own |= {self.amount: "amount", **dict.fromkeys((*self.aged_from, *dates), "date")}
         compared: dict[str, Kind] = {name: how.kind for name, how in self.compare.items()}
         if self.rates:
             self.rates.check()
@@ -114,7 +115,7 @@ class Computed:
     """What a plan came to, still in the engine: tables ``l``, ``r``, ``item``, ``member``.
 
     :param counted: documents that the sources told.
-    :param carried: open items of earlier runs that were added, by side.
+    :param carried: documents of earlier runs that were added, by side.
     :param changed: people's matches that hold no longer, because a value has changed.
     """
 
@@ -122,6 +123,12 @@ class Computed:
     counted: Mapping[str, Counted]
     carried: Mapping[str, int]
     changed: Sequence[int]
+    carrying: Carrying
+
+
+def dates_of(sides: Iterable[Side]) -> set[str]:
+    """Return the fields that tell whether a document belongs to its side."""
+    return {side.date for side in sides if side.date and (side.cut_off or side.first_day)}
 
 
 def compute(
@@ -131,6 +138,7 @@ def compute(
     *,
     cut_off: date | None = None,
     carried: Mapping[str, Sequence[Row]] = MappingProxyType({}),
+    known: Known | None = None,
     decided: Sequence[Decided] = (),
     progress: Progress = lambda what, counts: None,
 ) -> Computed:
@@ -138,14 +146,16 @@ def compute(
 
     :param sides: ``l`` and ``r``.
     :param carried: open items of earlier runs, by side.
+    :param known: what earlier runs have seen of sides that tell only a part.
     :param decided: what people have matched or written off.
     :raises InvalidDocument: a source cannot be read as the plan wants.
     """
-    layout = plan.layout()
+    layout = plan.layout(dates_of(sides.values()))
     counted = prepare(engine, layout, sides, plan.rates)
     progress("read", {key: one.rows for key, one in counted.items()})
     ground = Ground(engine, layout, Comparisons(layout, plan.compare))
-    added = {key: carry(engine, layout, key, carried.get(key, ())) for key in SIDES}
+    carrying = Carrying(engine, layout, sides, carried, known, plan.rates)
+    added = carrying.run()
     ground.start({key: one.rows + added[key] for key, one in counted.items()})
     changed = apply_decided(ground, decided)
     for step, rule in enumerate(plan.match):
@@ -154,7 +164,7 @@ def compute(
         progress(f"rule {step + 1}", dict(ground.rest))
     ground.settle()
     Leftovers(ground, plan.match, plan.expected, plan.in_transit, cut_off).run()
-    return Computed(ground, counted, added, changed)
+    return Computed(ground, counted, added, changed, carrying)
 
 
 def _apply(ground: Ground, rule: Rule, step: int) -> None:

@@ -90,10 +90,15 @@ class Source:
             columns=dict(self.columns),
             population=self.population,
             cut_off=self.last_day(),
+            first_day=self.first_day(),
             date=self.date,
             zone=self.zone,
             may_be_empty=self.may_be_empty or self.population == "open or changed",
         )
+
+    def first_day(self) -> dt.date | None:
+        """Return the first day of which the side tells all; None where nobody knows."""
+        return None
 
     def last_day(self) -> dt.date | None:
         """Return the last business day that belongs to the side."""

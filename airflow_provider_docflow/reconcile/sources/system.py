@@ -130,10 +130,15 @@ class SystemSource(Source):
         return Query(
             company_code=self.company_code,
             changed_since=reading.since if self.population == "open or changed" else None,
-            issued_from=date.fromisoformat(self.issued_from) if period and self.issued_from else None,
+            issued_from=self.first_day(),
             issued_to=self.last_day() if period else None,
             raw=dict(self.query),
         )
+
+    def first_day(self) -> date | None:
+        """Return the first day of the period."""
+        known = self.population == "period" and self.issued_from
+        return date.fromisoformat(self.issued_from) if known else None
 
     def _path(self, name: str) -> str:
         own = f"{self.document_type.rpartition('_')[2]}_id"
