@@ -33,6 +33,7 @@ from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.hooks.gates import Gate, Passage, for_login
 from airflow_provider_docflow.hooks.tokens import LOGIN_SECONDS, LocalTokens, Tokens, login_key
 from airflow_provider_docflow.hooks.trust import trust
+from airflow_provider_docflow.hooks.wire import wire
 
 # The client logs every URL, where some vendors want tokens, and at DEBUG the cookies of sessions.
 for _name in ("httpx2", "httpcore2"):
@@ -43,6 +44,9 @@ __all__ = ["AsyncDoor", "Door", "LocalTokens", "SqlRunner", "Tokens", "check_dea
 
 T = TypeVar("T")
 SqlRunner = Callable[[SqlUnit], list[list[dict[str, Any]]]]
+
+IDLE_SECONDS = 5.0
+"""How long an idle connection is kept; servers drop theirs a little later."""
 
 
 def refuse_if_late(not_after: float | None) -> None:
@@ -193,12 +197,14 @@ class AsyncDoor:
         self.tokens: Tokens = tokens or LocalTokens()
         self._lock, self._slots = asyncio.Lock(), asyncio.Semaphore(self.concurrency)
         self._token: str | None = None
+        verify = trust(bool(site.setting("verify_tls", True)))
+        limits = httpx2.Limits(max_connections=self.concurrency, keepalive_expiry=IDLE_SECONDS)
         self.client = httpx2.AsyncClient(
-            transport=transport,
+            transport=transport or wire(verify, limits),
             follow_redirects=False,
             trust_env=True,
-            verify=trust(bool(site.setting("verify_tls", True))),
-            limits=httpx2.Limits(max_connections=self.concurrency),
+            verify=verify,
+            limits=limits,
         )
 
     async def run(self, exchange: Exchange[T]) -> T:
