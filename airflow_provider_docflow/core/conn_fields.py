@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_provider_docflow.core.profile import Limit
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.exceptions import Misconfigured
 
@@ -27,6 +28,21 @@ def number(label: str, description: str, default: int | None = None, **schema: A
 def flag(label: str, description: str = "", *, default: bool) -> dict[str, Any]:
     """Return a field for yes or no."""
     return {"label": label, "description": description, "schema": {"type": "boolean", "default": default}}
+
+
+_WINDOWS = {"calls_per_second": 1.0, "calls_per_minute": 60.0, "calls_per_month": 30 * 86_400.0}
+
+
+def call_limits(settings: Mapping[str, Any], fields: Mapping[str, Mapping[str, Any]]) -> tuple[Limit, ...]:
+    """Return the limits of all calls that a connection is asked for, by the names of its fields.
+
+    ``calls_per_second``, ``calls_per_minute`` and ``calls_per_month`` count; what is empty and has no default
+    is no limit.
+    """
+    counts = {name: whole(settings, fields, name) for name in _WINDOWS if name in fields}
+    return tuple(
+        Limit(name=name, count=count, seconds=_WINDOWS[name]) for name, count in counts.items() if count
+    )
 
 
 def whole(settings: Mapping[str, Any], fields: Mapping[str, Mapping[str, Any]], name: str) -> int:

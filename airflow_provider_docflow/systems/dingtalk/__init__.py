@@ -18,19 +18,13 @@ Paths and fields after the vendor's published client (alibabacloud-dingtalk 2.2.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
+from airflow_provider_docflow.core.conn_fields import call_limits
+from airflow_provider_docflow.core.oa.profile import document_profiles, ui_field_behaviour, with_forms
 from airflow_provider_docflow.core.paging import one_by_one
-from airflow_provider_docflow.core.profile import (
-    DocumentProfile,
-    Limit,
-    Probe,
-    SystemProfile,
-    Write,
-)
-from airflow_provider_docflow.document import DocumentType
+from airflow_provider_docflow.core.profile import Probe, SystemProfile, Write
 from airflow_provider_docflow.systems.dingtalk import (
     actions,
     creating,
@@ -50,13 +44,12 @@ from airflow_provider_docflow.systems.dingtalk.notify import (
     send_work_notice,
     work_notice_result,
 )
-from airflow_provider_docflow.systems.dingtalk.settings import CALLS_PER_SECOND, CONN_FIELDS, limits_of
+from airflow_provider_docflow.systems.dingtalk.settings import CONN_FIELDS
 
 __all__ = [
     "DEFAULT_FIELDS",
     "PROFILE",
     "ROBOT_LIMIT",
-    "limits_of",
     "send_robot",
     "send_work_notice",
     "work_notice_result",
@@ -65,39 +58,12 @@ __all__ = [
 _SETTLE_SECONDS = 60.0
 
 
-def _document(document_type: str) -> DocumentProfile:
-    return DocumentProfile(
-        read=reading.read,
-        search=lambda site, query, position: listing.search(site, document_type, query, position),
-        changes=lambda site, cursor: listing.changes(site, document_type, cursor),
-        create=Write(
-            run=one_by_one(creating.create),
-            find=creating.find,
-            probe=Probe(quality="best_effort", settle_seconds=_SETTLE_SECONDS),
-        ),
-        actions=actions.ACTIONS,
-        stages={"saved": (), "submitted": ()},
-        describe=describing.describer(document_type),
-        page_size=1,
-        approves=True,
-        axes=("lifecycle", "approval"),
-        attachments=("read", "write"),
-    )
-
-
 def resolve(settings: Mapping[str, Any]) -> SystemProfile:
     """Return the profile of a connection: the document types that it has forms for, and its call limits.
 
-    A connection for a robot alone has none.
-
     :raises Misconfigured: the forms are wrong.
     """
-    forms = forms_of(settings.get("forms"))
-    return replace(
-        PROFILE,
-        documents={name: PROFILE.documents[name] for name in forms},
-        limits=limits_of(settings),
-    )
+    return with_forms(PROFILE, forms_of(settings.get("forms")), settings)
 
 
 PROFILE = SystemProfile(
@@ -105,7 +71,20 @@ PROFILE = SystemProfile(
     title="DingTalk",
     docs_url="https://open.dingtalk.com/document/development/create-an-approval-instance",
     checked_on=date(2026, 11, 22),
-    documents={kind.value: _document(kind.value) for kind in DocumentType},
+    documents=document_profiles(
+        read=reading.read,
+        search=listing.search,
+        changes=listing.changes,
+        create=Write(
+            run=one_by_one(creating.create),
+            find=creating.find,
+            probe=Probe(quality="best_effort", settle_seconds=_SETTLE_SECONDS),
+        ),
+        actions=actions.ACTIONS,
+        describer=describing.describer,
+        attachments=("read", "write"),
+        axes=("lifecycle", "approval"),
+    ),
     instance=wire.instance,
     login=wire.login,
     sign=wire.sign,
@@ -113,11 +92,8 @@ PROFILE = SystemProfile(
     error=errors.error,
     errors=errors.ERRORS,
     conn_fields=CONN_FIELDS,
-    ui_field_behaviour={
-        "hidden_fields": ["schema", "port", "host"],
-        "relabeling": {"login": "App key", "password": "App secret"},
-    },
-    limits=(Limit(name="calls_per_second", count=CALLS_PER_SECOND, seconds=1.0),),
+    ui_field_behaviour=ui_field_behaviour("App key", "App secret"),
+    limits=call_limits({}, CONN_FIELDS),
     channels=CHANNELS,
     webhook=WEBHOOK,
     resolve=resolve,

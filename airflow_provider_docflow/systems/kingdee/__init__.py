@@ -29,6 +29,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+from airflow_provider_docflow.core.conn_fields import call_limits
 from airflow_provider_docflow.core.paging import one_by_one
 from airflow_provider_docflow.core.profile import DocumentProfile, SystemProfile, Write
 from airflow_provider_docflow.systems.kingdee import amending, creating, errors, listing, reading, wire
@@ -37,7 +38,7 @@ from airflow_provider_docflow.systems.kingdee.catalogue import FORMS
 from airflow_provider_docflow.systems.kingdee.files import download, upload
 from airflow_provider_docflow.systems.kingdee.forms import Form, forms_of
 from airflow_provider_docflow.systems.kingdee.numbers import find, probe_of
-from airflow_provider_docflow.systems.kingdee.settings import CONN_FIELDS, check_words, limits_of
+from airflow_provider_docflow.systems.kingdee.settings import CONN_FIELDS, check_words
 
 __all__ = ["PROFILE", "download", "upload"]
 
@@ -75,7 +76,7 @@ def resolve(settings: Mapping[str, Any]) -> SystemProfile:
             name: _document(settings, form) for name, form in forms_of(settings.get("forms"), FORMS).items()
         },
         login=wire.login if not signed else wire.open_session if settings.get("keep_session") else None,
-        limits=limits_of(settings),
+        limits=call_limits(settings, CONN_FIELDS),
     )
 
 

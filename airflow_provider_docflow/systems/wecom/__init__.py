@@ -22,61 +22,30 @@ tenant.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
+from airflow_provider_docflow.core.conn_fields import call_limits
+from airflow_provider_docflow.core.oa.profile import document_profiles, ui_field_behaviour, with_forms
 from airflow_provider_docflow.core.paging import one_by_one
-from airflow_provider_docflow.core.profile import (
-    DocumentProfile,
-    Probe,
-    SystemProfile,
-    Write,
-)
-from airflow_provider_docflow.document import DocumentType
+from airflow_provider_docflow.core.profile import Probe, SystemProfile, Write
 from airflow_provider_docflow.systems.wecom import creating, errors, listing, reading, templates, wire
 from airflow_provider_docflow.systems.wecom.channels import CHANNELS
 from airflow_provider_docflow.systems.wecom.events import WEBHOOK
 from airflow_provider_docflow.systems.wecom.forms import forms_of
-from airflow_provider_docflow.systems.wecom.settings import CONN_FIELDS, limits_of
+from airflow_provider_docflow.systems.wecom.settings import CONN_FIELDS
 
 __all__ = ["PROFILE"]
 
 _SETTLE_SECONDS = 60.0
 
 
-def _document(document_type: str) -> DocumentProfile:
-    return DocumentProfile(
-        read=reading.read,
-        search=lambda site, query, position: listing.search(site, document_type, query, position),
-        changes=lambda site, cursor: listing.changes(site, document_type, cursor),
-        create=Write(
-            run=one_by_one(creating.create),
-            find=creating.find,
-            probe=Probe(quality="best_effort", settle_seconds=_SETTLE_SECONDS),
-        ),
-        stages={"saved": (), "submitted": ()},
-        describe=templates.describer(document_type),
-        page_size=1,
-        approves=True,
-        axes=("lifecycle", "approval", "payment"),
-        attachments=("read", "write"),
-    )
-
-
 def resolve(settings: Mapping[str, Any]) -> SystemProfile:
     """Return the profile of a connection: the document types that it has forms for, and its call limits.
 
-    A connection for a robot alone has none.
-
     :raises Misconfigured: the forms are wrong.
     """
-    forms = forms_of(settings.get("forms"))
-    return replace(
-        PROFILE,
-        documents={name: PROFILE.documents[name] for name in forms},
-        limits=limits_of(settings),
-    )
+    return with_forms(PROFILE, forms_of(settings.get("forms")), settings)
 
 
 PROFILE = SystemProfile(
@@ -84,7 +53,19 @@ PROFILE = SystemProfile(
     title="WeCom",
     docs_url="https://developer.work.weixin.qq.com/document/path/91853",
     checked_on=date(2026, 11, 22),
-    documents={kind.value: _document(kind.value) for kind in DocumentType},
+    documents=document_profiles(
+        read=reading.read,
+        search=listing.search,
+        changes=listing.changes,
+        create=Write(
+            run=one_by_one(creating.create),
+            find=creating.find,
+            probe=Probe(quality="best_effort", settle_seconds=_SETTLE_SECONDS),
+        ),
+        describer=templates.describer,
+        attachments=("read", "write"),
+        axes=("lifecycle", "approval", "payment"),
+    ),
     instance=wire.instance,
     login=wire.login,
     sign=wire.sign,
@@ -92,11 +73,8 @@ PROFILE = SystemProfile(
     error=errors.error,
     errors=errors.ERRORS,
     conn_fields=CONN_FIELDS,
-    ui_field_behaviour={
-        "hidden_fields": ["schema", "port", "host"],
-        "relabeling": {"login": "Corp id", "password": "Application secret"},
-    },
-    limits=limits_of({}),
+    ui_field_behaviour=ui_field_behaviour("Corp id", "Application secret"),
+    limits=call_limits({}, CONN_FIELDS),
     channels=CHANNELS,
     webhook=WEBHOOK,
     resolve=resolve,

@@ -6,16 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_docflow.core.conn_fields import flag, number, text
-from airflow_provider_docflow.core.profile import Limit
 from airflow_provider_docflow.systems.wecom import errors, listing, messages, robot, wire
 
 CALLS_PER_MINUTE = 600
-
-
-def limits_of(settings: Mapping[str, Any]) -> tuple[Limit, ...]:
-    """Return the call limits of a connection with these settings."""
-    count = int(settings.get("calls_per_minute") or CALLS_PER_MINUTE)
-    return (Limit(name="calls_per_minute", count=count, seconds=60.0),)
 
 
 CONN_FIELDS: Mapping[str, Mapping[str, Any]] = {

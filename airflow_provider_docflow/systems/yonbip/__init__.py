@@ -26,6 +26,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+from airflow_provider_docflow.core.conn_fields import call_limits
 from airflow_provider_docflow.core.profile import DocumentProfile, SystemProfile
 from airflow_provider_docflow.systems.yonbip import (
     acting,
@@ -69,7 +70,7 @@ def _document(kind: Kind, mapped: Mapping[str, str]) -> DocumentProfile:
 
 def resolve(given: Mapping[str, Any]) -> SystemProfile:
     """Return the profile of a connection: with its call limits."""
-    return replace(PROFILE, limits=settings.limits_of(given))
+    return replace(PROFILE, limits=call_limits(given, settings.CONN_FIELDS))
 
 
 PROFILE = SystemProfile(
@@ -91,7 +92,7 @@ PROFILE = SystemProfile(
     conn_fields=settings.CONN_FIELDS,
     ui_field_behaviour=settings.UI_FIELD_BEHAVIOUR,
     lookups={"vendor": vendor_ids},
-    limits=settings.limits_of({}),
+    limits=call_limits({}, settings.CONN_FIELDS),
     webhook=WEBHOOK,
     max_connections=4,
     resolve=resolve,

@@ -9,12 +9,10 @@ from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.conn_fields import flag, mapping_in, number, text
-from airflow_provider_docflow.core.profile import Limit
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.core.unsaid import DEFAULT as OMIT
 from airflow_provider_docflow.systems.yonbip.wire import LOGIN_PATH, LOOKUP_URL
 
-MINUTE = 60.0
 CALLS_PER_MINUTE = 60
 TAX_ITEMS = {"0": "VAT0", "1": "VAT1", "3": "VAT3", "6": "VAT6", "9": "VAT9", "13": "VAT13"}
 MARK_FIELD = "headItem.define1"
@@ -111,12 +109,6 @@ UI_FIELD_BEHAVIOUR: Mapping[str, Any] = {
     "relabeling": {"login": "App key", "password": "App secret", "host": "Address of the look-up"},
     "placeholders": {"host": LOOKUP_URL},
 }
-
-
-def limits_of(settings: Mapping[str, Any]) -> tuple[Limit, ...]:
-    """Return the call limits of a connection with these settings."""
-    count = int(settings.get("calls_per_minute") or CALLS_PER_MINUTE)
-    return (Limit(name="calls_per_minute", count=count, seconds=MINUTE),)
 
 
 def tax_item(site: Site, percent: Decimal, field: str) -> str:

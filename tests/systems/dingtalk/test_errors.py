@@ -12,7 +12,7 @@ from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import body_of, check
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.sandbox.faults import FaultRule
-from airflow_provider_docflow.systems.dingtalk import PROFILE, limits_of, send_robot, send_work_notice, wire
+from airflow_provider_docflow.systems.dingtalk import PROFILE, send_robot, send_work_notice, wire
 from tests.systems.dingtalk.conftest import CORP, ROBOT_SECRET, ROBOT_TOKEN, SECRET, TYPE, Desk
 
 SITE = Site(profile=PROFILE, conn_id="oa")
@@ -230,10 +230,13 @@ def test_no_secret_is_in_any_error_log_line_or_journal(desk: Desk, caplog: pytes
 
 
 def test_the_call_limits_follow_the_connection() -> None:
-    assert [(limit.name, limit.count, limit.seconds) for limit in limits_of({})] == [
+    assert [(limit.name, limit.count, limit.seconds) for limit in PROFILE.limits] == [
         ("calls_per_second", 20, 1)
     ]
-    assert [limit.count for limit in limits_of({"calls_per_second": 40, "calls_per_month": 10_000})] == [
+    assert [
+        limit.count
+        for limit in PROFILE.configured({"calls_per_second": 40, "calls_per_month": 10_000}).limits
+    ] == [
         40,
         10_000,
     ]

@@ -16,7 +16,7 @@ from airflow_provider_docflow.core.paging import search_all
 from airflow_provider_docflow.core.profile import Query, WriteItem
 from airflow_provider_docflow.hooks.doors import Door
 from airflow_provider_docflow.sandbox.faults import FaultRule
-from airflow_provider_docflow.systems.feishu import PROFILE, limits_of
+from airflow_provider_docflow.systems.feishu import PROFILE
 from airflow_provider_docflow.systems.feishu.errors import token_refused
 from airflow_provider_docflow.systems.feishu.wire import API_URL, api_url, instance
 from tests.systems.feishu.conftest import TENANT, TYPE, Desk
@@ -146,7 +146,7 @@ def test_a_used_up_quota_holds_the_work(desk: Desk) -> None:
 
 
 def test_the_limits_are_those_of_the_settings() -> None:
-    assert [(one.name, one.count, one.seconds) for one in limits_of({})] == [
+    assert [(one.name, one.count, one.seconds) for one in PROFILE.limits] == [
         ("calls_per_second", 50, 1.0),
         ("calls_per_minute", 1000, 60.0),
     ]
@@ -155,7 +155,7 @@ def test_the_limits_are_those_of_the_settings() -> None:
     assert {one.count for one in slow.values()} == {20}
     assert len({one.name for one in slow.values()}) == len(slow)
     assert {one.count for one in PROFILE.call_limits.values()} == {100}
-    monthly = limits_of({"calls_per_minute": 100, "calls_per_month": 10_000})
+    monthly = PROFILE.configured({"calls_per_minute": 100, "calls_per_month": 10_000}).limits
     assert [one.count for one in monthly] == [50, 100, 10_000]
 
 
