@@ -328,7 +328,7 @@ def test_the_command_runs_by_itself_and_knows_connections_of_the_database(
 
 def _airflow(*words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "airflow", *words]
-    return subprocess.run(command, capture_output=True, text=True, env=dict(os.environ), timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, env=dict(os.environ), timeout=600)
 
 
 def test_without_a_key_or_database_the_ledger_is_named(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,6 @@ def _during(home: Path, call: object) -> dict[str, object]:
                 answer: dict[str, object] = call(client)  # type: ignore[operator]
         finally:
             process.send_signal(signal.SIGINT)
-            code = process.wait(timeout=30)
+            code = process.wait(timeout=240)
     assert code == 0
     return answer

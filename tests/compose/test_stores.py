@@ -138,7 +138,7 @@ def test_the_sandbox_listens_for_others_and_tells_its_name(tmp_path: Path) -> No
             listening = Path(f"/proc/{process.pid}/net/tcp").read_text()
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(240)
     assert answer.status_code == 200
     assert told["base_url"] == f"http://{os.uname().nodename}:{told['port']}"
     assert f"00000000:{told['port']:04X}" in listening

@@ -36,7 +36,7 @@ def test_killed_in_a_batch(world: World, erp: Erp, quality: str) -> None:
     numbers = [f"PR-{quality}-many-{n:02d}" for n in range(COUNT)]
     with world.open() as session:
         sources = session.enter(*(requisition(number) for number in numbers))
-    erp.fault("slow", seconds=0.2, times=None)
+    erp.fault("slow", seconds=2.0, times=None)
     child = Child(world, "create", sources, real=True)
     _wait(lambda: erp.writes() >= 4)
     assert child.process.pid is not None
@@ -68,7 +68,7 @@ def test_stopped_while_probing(world: World, erp: Erp, quality: str) -> None:
     with world.open() as session:
         sources = session.enter(*(requisition(number) for number in numbers))
     # The ERP with keys is not asked before the first send; there the create itself is what is slow.
-    erp.fault("slow", method="GET" if quality == "by search" else "POST", seconds=0.3, times=None)
+    erp.fault("slow", method="GET" if quality == "by search" else "POST", seconds=2.0, times=None)
     child = Child(world, "create", sources, real=True)
     _wait(lambda: erp.sandbox.count("/erp/*") >= 2)
     assert child.process.pid is not None

@@ -33,7 +33,7 @@ def _until_done(world: World, sources: list[Handle]) -> Outcome:
     shows="the lease is checked when the first byte is written",
 )
 def test_stopped_before_the_bytes_go_out(world: World, erp: Erp, quality: str) -> None:
-    number, world = f"PR-{quality}-stopped", replace(world, lease=3.0)
+    number, world = f"PR-{quality}-stopped", replace(world, lease=6.0)
     with world.open() as session:
         sources = session.enter(requisition(number))
     trap = {"at": "before", "match": CREATE, "do": STOP}
@@ -59,7 +59,7 @@ def test_stopped_before_the_bytes_go_out(world: World, erp: Erp, quality: str) -
     shows="what is under way is found, not sent again",
 )
 def test_stopped_while_waiting_for_the_reply(world: World, erp: Erp, quality: str) -> None:
-    number, world = f"PR-{quality}-waiting", replace(world, lease=3.0)
+    number, world = f"PR-{quality}-waiting", replace(world, lease=6.0)
     with world.open() as session:
         sources = session.enter(requisition(number))
     sleeper = Child(world, "create", sources, {"at": "sent", "match": CREATE, "do": STOP}, real=True)

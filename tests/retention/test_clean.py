@@ -194,7 +194,7 @@ def test_an_old_document_is_found_and_not_written_again_after_cleaning(
     world.enter("PR-1", ("SUP-1", "2", "10.50"))
     world.approve("PR-1")
     assert run_chain(runner, "PR-1").state == "success"
-    later = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
+    later = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
     refused = shell("db", "clean", "--before", later)
     assert refused.code == 1 and "lies in the future" in refused.err and "What to do" in refused.err
 

@@ -170,7 +170,7 @@ def test_one_peer_cannot_take_every_connection(
             assert one_more.recv(1000) == b""
         delivery = sender.delivery(decided())
         transport = httpx2.HTTPTransport(local_address=THERE)
-        with httpx2.Client(transport=transport) as client:
+        with httpx2.Client(transport=transport, timeout=HANGS) as client:
             assert client.post(f"http://127.0.0.1:{port}/webhooks/oa", **delivery).status_code == 200
     assert kept(ledger) == [("oa", "e-1")]
 

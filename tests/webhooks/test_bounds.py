@@ -67,7 +67,7 @@ def test_a_body_of_the_largest_size_is_taken(port: int, sender: Sender, ledger: 
     empty = len(sender.delivery(decided(by=""))["content"])
     delivery = sender.delivery(decided(by="x" * (LARGEST_BODY - empty)))
     assert len(delivery["content"]) == LARGEST_BODY
-    answer = httpx2.post(f"http://127.0.0.1:{port}/webhooks/oa", **delivery)
+    answer = httpx2.post(f"http://127.0.0.1:{port}/webhooks/oa", timeout=HANGS, **delivery)
     assert answer.status_code == 200 and "server" not in answer.headers
     assert kept(ledger) == [("oa", "e-1")]
 

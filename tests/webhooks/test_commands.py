@@ -128,7 +128,7 @@ def test_the_command_serves_until_interrupted(served: subprocess.Popen[str]) -> 
     answers = [httpx2.post(f"{base}/{name}", content=b"{}", timeout=60) for name in ("oa", "x", "gone")]
     assert {(one.status_code, one.content) for one in answers} == {(404, b"not found")}
     served.send_signal(signal.SIGINT)
-    told, _ = served.communicate(timeout=60)
+    told, _ = served.communicate(timeout=240)
     assert "A delivery was not taken" in told and "tok-en-123" not in told
 
 

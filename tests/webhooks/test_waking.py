@@ -49,7 +49,7 @@ def address(oa: Oa, ledger: Ledger, clock: Clock) -> Iterator[str]:
 
 
 async def _post(url: str, delivery: dict[str, Any]) -> None:
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(timeout=60) as client:
         assert (await client.post(url, **delivery)).status_code == 200
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -16,6 +15,7 @@ from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import Document
 from airflow_provider_docflow.hooks.doors import AsyncDoor, Door, LocalTokens
 from airflow_provider_docflow.systems.tryton import PROFILE, wire
+from scripts.ports import free_port
 from tests.systems.tryton.conftest import People, Talk, item_of, new_mark
 
 pytestmark = pytest.mark.system
@@ -143,9 +143,7 @@ def test_many_at_once_log_in_once(site_of: Callable[..., Site], clerk: Talk, mak
 
 
 def test_a_server_that_is_not_there_was_never_reached(clerk: Talk, make: Make) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    site = replace(clerk.site, base_url=f"http://127.0.0.1:{port}")
+    site = replace(clerk.site, base_url=f"http://127.0.0.1:{free_port()}")
     talk = Talk(site, tokens=clerk.tokens)
     results = talk.write("purchase_order", "submit", *())
     assert results == []
