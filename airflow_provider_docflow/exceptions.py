@@ -34,8 +34,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
+E = TypeVar("E", bound="DocflowError")
 Landed = Literal["no", "yes", "unknown"]
 
 _FIELDS = (
@@ -91,6 +92,14 @@ class DocflowError(Exception):
     def attrs(self) -> dict[str, Any]:
         """Return what is known besides the message, as JSON primitives."""
         return {name: value for name in _FIELDS if (value := getattr(self, name)) not in ("", None)}
+
+    def told_as(self, kind: type[E], message: str, **more: Any) -> E:
+        """Return an error of another kind about the same reply: with its system, code, status and request.
+
+        :param more: what is known besides, such as ``field`` and ``remedy``.
+        """
+        reply = ("system", "code", "http_status", "request_id")
+        return kind(message, **{name: getattr(self, name) for name in reply}, **more)
 
     def __str__(self) -> str:
         where = [self.system, f"document {self.document}" if self.document else "", self.field]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -26,6 +27,16 @@ CALL = "docflow_call"
 """Extension of a request that names its kind, where the profile limits such calls (``call_limits``)."""
 LONGEST_PAUSE = 20.0
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
+
+
+@contextmanager
+def about(document: str, system: str = "") -> Iterator[None]:
+    """Put the document's number on errors that pass through, and the connection where it is given."""
+    try:
+        yield
+    except exc.DocflowError as error:
+        error.document, error.system = error.document or document, system or error.system
+        raise
 
 
 def retry_after(reply: httpx2.Response) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as jsonlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
@@ -38,6 +38,14 @@ class Site:
     database: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
     instance: str = ""
+
+    def anonymous(self, base_url: str | None = None) -> Site:
+        """Return the site for calls that carry no login, such as the login itself.
+
+        :param base_url: where they go, if not to the same address.
+        """
+        bare = replace(self.profile, login=None, sign=None)
+        return replace(self, profile=bare, base_url=self.base_url if base_url is None else base_url)
 
     def setting(self, name: str, default: Any = None) -> Any:
         """Return a setting, its declared default, or ``default``."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.oa.instants import now
@@ -12,6 +12,7 @@ from airflow_provider_docflow.core.profile import Finding, Reading, WriteItem
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import Document, DocumentRef
 
+T = TypeVar("T")
 CLOCK_SKEW = timedelta(minutes=10)
 """How far the product's clock may be behind ours."""
 
@@ -50,6 +51,24 @@ def person_of(site: Site, item: WriteItem, name: str, setting: str = "") -> str:
             remedy=f"Give the argument {name}" + (f", or the connection {setting}." if setting else "."),
         )
     return str(found)
+
+
+def only_task(site: Site, user: str, open_tasks: Mapping[str, T]) -> T:
+    """Return what waits for a user, of which there may be one.
+
+    :param open_tasks: by their ids, narrowed to the one that an argument names.
+    :raises Rejected: nothing waits for them, or several tasks do and none is named.
+    """
+    if len(open_tasks) != 1:
+        ids = ", ".join(open_tasks)
+        raise exc.Rejected(
+            f"{user} has {len(open_tasks)} open tasks ({ids})." if ids else f"{user} has no open task here.",
+            system=site.conn_id,
+            field="task_id",
+            remedy="Name the task by task_id." if ids else "Read the approval: somebody was quicker.",
+        )
+    (found,) = open_tasks.values()
+    return found
 
 
 def originator_of(site: Site, item: WriteItem, setting: str, done: str = "started") -> str:

@@ -20,6 +20,7 @@ from airflow_provider_docflow.core.calls import body_of, check, dig
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import Token
 from airflow_provider_docflow.core.redact import redact_text
+from airflow_provider_docflow.core.requests import with_headers
 from airflow_provider_docflow.core.site import Site
 
 Sign = Callable[[httpx2.Request, str | None, Site], httpx2.Request]
@@ -37,19 +38,6 @@ class Scheme:
     login: Callable[[Site], Exchange[Token]] | None = None
     token_refused: Callable[[httpx2.Response, Any], bool] = _refused
     conn_fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-
-
-def with_headers(request: httpx2.Request, headers: Mapping[str, str]) -> httpx2.Request:
-    """Return a copy of ``request`` with these headers set."""
-    merged = httpx2.Headers(request.headers)
-    merged.update(headers)
-    return httpx2.Request(
-        request.method,
-        request.url,
-        headers=merged,
-        content=request.content,
-        extensions=dict(request.extensions),
-    )
 
 
 def _secret(site: Site, name: str) -> str:

@@ -21,7 +21,7 @@ from airflow_provider_docflow.core.calls import Answer, call, dig, fetch
 from airflow_provider_docflow.core.error_rules import ErrorRule, RemoteError
 from airflow_provider_docflow.core.exchange import Exchange, TokenWanted
 from airflow_provider_docflow.core.profile import Token
-from airflow_provider_docflow.core.rest.logins import with_headers
+from airflow_provider_docflow.core.requests import with_headers
 from airflow_provider_docflow.core.site import Site
 
 TOKEN_HEADER = "accesstoken"
@@ -72,11 +72,9 @@ def login(site: Site) -> Exchange[Token]:
     try:
         answer = yield from call(site, site.request("POST", str(site.setting("login_path")), json=body))
     except exc.Rejected as error:
-        raise exc.Authentication(
+        raise error.told_as(
+            exc.Authentication,
             f"the login was refused: {error.message}",
-            system=site.conn_id,
-            code=error.code,
-            http_status=error.http_status,
             remedy=ERRORS[0].remedy,
         ) from error
     token, lasts = dig(answer, "data.access_token"), dig(answer, "data.expires_in")

@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.calls import about
 from airflow_provider_docflow.core.exchange import Exchange
-from airflow_provider_docflow.core.oa.writing import numbers_text, person_of, remark, target_of
+from airflow_provider_docflow.core.oa.writing import numbers_text, only_task, person_of, remark, target_of
 from airflow_provider_docflow.core.paging import one_by_one
 from airflow_provider_docflow.core.profile import Probe, Reading, Write, WriteItem, Written
 from airflow_provider_docflow.core.site import Site
@@ -26,7 +27,7 @@ from airflow_provider_docflow.systems.dingtalk import files
 from airflow_provider_docflow.systems.dingtalk.components import SCHEME, file_entries
 from airflow_provider_docflow.systems.dingtalk.reading import INSTANCES, fetch
 from airflow_provider_docflow.systems.dingtalk.states import Bundle, Raw
-from airflow_provider_docflow.systems.dingtalk.wire import about, api
+from airflow_provider_docflow.systems.dingtalk.wire import api
 
 REDIRECT = "/v1.0/workflow/tasks/redirect"
 TOO_EARLY_SECONDS = 15.0
@@ -82,12 +83,9 @@ def _why_not(site: Site, ref: DocumentRef, error: exc.Rejected) -> Exchange[None
     """Tell an approval that is over from one that is too young, for which DingTalk has one code."""
     bundle = yield from fetch(site, ref.internal_id)
     if bundle.main.get("status") == "RUNNING":
-        raise exc.Conflict(
+        raise error.told_as(
+            exc.Conflict,
             error.message,
-            system=site.conn_id,
-            code=error.code,
-            http_status=error.http_status,
-            request_id=error.request_id,
             remedy="Nothing: an approval can be withdrawn 15 seconds after it was submitted.",
             retry_after=TOO_EARLY_SECONDS,
         ) from error
@@ -122,23 +120,15 @@ def open_task(site: Site, bundle: Bundle, user: str, wanted: Any = None) -> tupl
 
     :raises Rejected: nothing waits for them, or several tasks do and none is named.
     """
-    found = [
-        (instance_id, task["taskId"])
+    found = {
+        str(task["taskId"]): (instance_id, task["taskId"])
         for instance_id, raw in bundle.instances.items()
         if raw.get("status") == "RUNNING"
         for task in raw.get("tasks") or ()
         if task.get("status") == "RUNNING" and task.get("userId") == user
         if wanted in (None, "") or str(task.get("taskId")) == str(wanted)
-    ]
-    if len(found) != 1:
-        ids = ", ".join(str(task_id) for _, task_id in found)
-        raise exc.Rejected(
-            f"{user} has {len(found)} open tasks ({ids})." if found else f"{user} has no open task here.",
-            system=site.conn_id,
-            field="task_id",
-            remedy="Name the task by task_id." if found else "Read the approval: somebody was quicker.",
-        )
-    return found[0]
+    }
+    return only_task(site, user, found)
 
 
 def transfer(site: Site, item: WriteItem) -> Exchange[Written]:

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
-from airflow_provider_docflow.core.calls import dig
+from airflow_provider_docflow.core.calls import about, dig
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.oa.forms import Form
 from airflow_provider_docflow.core.oa.instants import now
@@ -31,7 +31,7 @@ from airflow_provider_docflow.systems.dingtalk.describing import check_own
 from airflow_provider_docflow.systems.dingtalk.forms import form_of
 from airflow_provider_docflow.systems.dingtalk.listing import WINDOW, list_ids, reachable
 from airflow_provider_docflow.systems.dingtalk.reading import INSTANCES, fetch, reading_of
-from airflow_provider_docflow.systems.dingtalk.wire import about, api, moment
+from airflow_provider_docflow.systems.dingtalk.wire import api, moment
 
 MOST_NODES, MOST_COPIES, MOST_USERS_IN_LIST = 20, 50, 10
 SHOWN_TO = timedelta(minutes=1)

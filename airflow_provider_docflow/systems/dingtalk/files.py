@@ -120,12 +120,9 @@ def download(site: Site, instance_id: str, uri: str, *, of_comments: bool = Fals
     try:
         answer = yield from api(site, "POST", f"{INSTANCES}/spaces/files/urls/download", json=body)
     except exc.Rejected as error:
-        raise exc.NotFound(
+        raise error.told_as(
+            exc.NotFound,
             f"the approval has no file {file_id}: {error.message}",
-            system=site.conn_id,
-            code=error.code,
-            http_status=error.http_status,
-            request_id=error.request_id,
             field="uri",
         ) from error
     address = dig(answer, "result.downloadUri")

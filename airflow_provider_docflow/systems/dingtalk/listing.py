@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
-from airflow_provider_docflow.core.calls import dig
+from airflow_provider_docflow.core.calls import about, dig
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.oa.forms import Form
 from airflow_provider_docflow.core.oa.instants import now, span_milliseconds
@@ -29,7 +29,7 @@ from airflow_provider_docflow.core.profile import Changes, Page, Query, Reading
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.systems.dingtalk.forms import form_of
 from airflow_provider_docflow.systems.dingtalk.reading import attached_to, get, reading_of
-from airflow_provider_docflow.systems.dingtalk.wire import about, api
+from airflow_provider_docflow.systems.dingtalk.wire import api
 
 LIST = "/v1.0/workflow/processes/instanceIds/query"
 PAGE = 20

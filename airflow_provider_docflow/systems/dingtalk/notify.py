@@ -17,10 +17,11 @@ from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import call, dig
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import Limit
+from airflow_provider_docflow.core.requests import with_hidden_query
 from airflow_provider_docflow.core.signing import robot_signature
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.systems.dingtalk.errors import ROBOT_TOO_FAST
-from airflow_provider_docflow.systems.dingtalk.wire import anonymous, oapi, oapi_url, with_query
+from airflow_provider_docflow.systems.dingtalk.wire import anonymous, oapi, oapi_url
 
 ROBOT = "/robot/send"
 NOTICE = "/topapi/message/corpconversation/asyncsend_v2"
@@ -54,7 +55,7 @@ def send_robot(
     if secret:
         stamp = int(time.time() * 1000)
         query |= {"timestamp": str(stamp), "sign": robot_signature(stamp, secret)}
-    request = with_query(site.request("POST", ROBOT, json={**message(text, title), "at": at}), query)
+    request = with_hidden_query(site.request("POST", ROBOT, json={**message(text, title), "at": at}), query)
     # A muted robot says nothing about the instance that others call.
     request.extensions = {**request.extensions, "docflow_own_limit": (ROBOT_TOO_FAST,)}
     try:

@@ -8,7 +8,7 @@ An attached instance leads to the document it belongs to. Page:
 from __future__ import annotations
 
 from airflow_provider_docflow import exceptions as exc
-from airflow_provider_docflow.core.calls import dig
+from airflow_provider_docflow.core.calls import about, dig
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.oa.forms import Form
 from airflow_provider_docflow.core.oa.instants import now
@@ -21,7 +21,7 @@ from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.systems.dingtalk import filling, states
 from airflow_provider_docflow.systems.dingtalk.forms import form_of
 from airflow_provider_docflow.systems.dingtalk.states import Bundle, Raw
-from airflow_provider_docflow.systems.dingtalk.wire import about, api
+from airflow_provider_docflow.systems.dingtalk.wire import api
 
 INSTANCES = "/v1.0/workflow/processInstances"
 

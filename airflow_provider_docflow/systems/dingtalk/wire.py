@@ -7,12 +7,9 @@ put into the request target alone, so that neither a log line nor an error can s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
 
 import httpx2
 
@@ -20,6 +17,7 @@ from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import call, dig
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import Token
+from airflow_provider_docflow.core.requests import with_headers, with_hidden_query
 from airflow_provider_docflow.core.site import Site
 
 TOKEN_HEADER = "x-acs-dingtalk-access-token"
@@ -39,7 +37,7 @@ def oapi_url(site: Site) -> str:
 
 def anonymous(site: Site) -> Site:
     """Return the site for calls that carry no login token."""
-    return replace(site, base_url=api_url(site), profile=replace(site.profile, login=None, sign=None))
+    return site.anonymous(api_url(site))
 
 
 def login(site: Site) -> Exchange[Token]:
@@ -62,25 +60,8 @@ def sign(request: httpx2.Request, token: str | None, site: Site) -> httpx2.Reque
     if token is None:
         return request
     if str(request.url).startswith(f"{oapi_url(site)}/"):
-        return with_query(request, {"access_token": token})
-    return _copy(request, headers={**request.headers, TOKEN_HEADER: token})
-
-
-def with_query(request: httpx2.Request, secrets: Mapping[str, str]) -> httpx2.Request:
-    """Return the request with parameters that reach the wire but never its URL."""
-    path = request.url.raw_path
-    joint = b"&" if b"?" in path else b"?"
-    target = path + joint + urlencode(secrets).encode()
-    return _copy(request, extensions={**request.extensions, "target": target})
-
-
-def _copy(request: httpx2.Request, **changes: Any) -> httpx2.Request:
-    same = {
-        "headers": request.headers,
-        "content": request.content or None,
-        "extensions": request.extensions,
-    }
-    return httpx2.Request(request.method, request.url, **{**same, **changes})
+        return with_hidden_query(request, {"access_token": token})
+    return with_headers(request, {TOKEN_HEADER: token})
 
 
 def api(site: Site, method: str, path: str, *, writes: bool = False, **more: Any) -> Exchange[Any]:
@@ -118,12 +99,9 @@ def instance(site: Site) -> Exchange[str]:
     try:
         answer = yield from call(asked, request)
     except (exc.Rejected, exc.Authentication, exc.NotFound) as error:
-        raise exc.Misconfigured(
+        raise error.told_as(
+            exc.Misconfigured,
             f"DingTalk gives this application no token for corporation {corp_id}: {error.message}",
-            system=site.conn_id,
-            code=error.code,
-            http_status=error.http_status,
-            request_id=error.request_id,
             field="corp_id",
             remedy="Compare corp_id, app key (login) and app secret (password) with the developer console.",
         ) from error
@@ -144,13 +122,3 @@ def moment(text: Any) -> datetime | None:
     except ValueError:
         return None
     return found.astimezone(UTC) if found.tzinfo else None
-
-
-@contextmanager
-def about(document: str) -> Iterator[None]:
-    """Put the document's number on errors that pass through."""
-    try:
-        yield
-    except exc.DocflowError as error:
-        error.document = error.document or document
-        raise

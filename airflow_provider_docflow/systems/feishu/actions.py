@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.calls import about
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.oa.forms import Form
-from airflow_provider_docflow.core.oa.writing import numbers_text, person_of, remark, target_of
+from airflow_provider_docflow.core.oa.writing import numbers_text, only_task, person_of, remark, target_of
 from airflow_provider_docflow.core.paging import one_by_one
 from airflow_provider_docflow.core.profile import Probe, Reading, Write, WriteItem, Written
 from airflow_provider_docflow.core.site import Site, dumps
@@ -24,7 +25,7 @@ from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.systems.feishu.forms import form_of
 from airflow_provider_docflow.systems.feishu.reading import INSTANCES, fetch
 from airflow_provider_docflow.systems.feishu.states import PENDING, Raw, open_tasks
-from airflow_provider_docflow.systems.feishu.wire import about, api, id_type, person
+from airflow_provider_docflow.systems.feishu.wire import api, id_type, person
 
 TASKS = "/open-apis/approval/v4/tasks"
 Run = Callable[[Site, WriteItem], Exchange[Written]]
@@ -88,21 +89,13 @@ def open_task(site: Site, raw: Raw, user: str, wanted: Any = None) -> str:
     :raises Rejected: nothing waits for them, or several tasks do and none is named.
     """
     kind = id_type(site)
-    found = [
-        str(task["id"])
+    found = {
+        str(task["id"]): str(task["id"])
         for task in open_tasks(raw)
-        if person(task, kind) == user
+        if raw.get("status") == PENDING and person(task, kind) == user
         if wanted in (None, "") or str(task.get("id")) == str(wanted)
-    ]
-    if len(found) != 1 or raw.get("status") != PENDING:
-        ids = ", ".join(found)
-        raise exc.Rejected(
-            f"{user} has {len(found)} open tasks ({ids})." if found else f"{user} has no open task here.",
-            system=site.conn_id,
-            field="task_id",
-            remedy="Name the task by task_id." if found else "Read the approval: somebody was quicker.",
-        )
-    return found[0]
+    }
+    return only_task(site, user, found)
 
 
 def copy(site: Site, item: WriteItem) -> Exchange[Written]:

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.calls import about
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.oa.forms import Form
 from airflow_provider_docflow.core.oa.writing import document_of, originator_of
@@ -32,7 +33,7 @@ from airflow_provider_docflow.systems.feishu.reading import (
     reading_of,
     setting_of,
 )
-from airflow_provider_docflow.systems.feishu.wire import about, api, id_type
+from airflow_provider_docflow.systems.feishu.wire import api, id_type
 
 MARK_LENGTH = 32
 MOST_COPY_NODES = 20
@@ -94,13 +95,8 @@ def _existing(
     try:
         raw = yield from get(site, uuid_of(item.mark))
     except exc.DocflowError as reason:
-        raise exc.UnknownOutcome(
-            f"an approval with this mark exists, and it cannot be read: {reason.message}",
-            system=site.conn_id,
-            code=error.code,
-            http_status=error.http_status,
-            request_id=error.request_id,
-        ) from reason
+        said = f"an approval with this mark exists, and it cannot be read: {reason.message}"
+        raise error.told_as(exc.UnknownOutcome, said) from reason
     if not belongs(form, raw):
         error.remedy = "Let a person decide: the forms of the connection have changed since the first send."
         raise error

@@ -23,10 +23,11 @@ from airflow_provider_docflow.core.calls import call
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.messages import Channel, Message
 from airflow_provider_docflow.core.profile import Limit
+from airflow_provider_docflow.core.requests import with_headers
 from airflow_provider_docflow.core.signing import lark_robot_signature
 from airflow_provider_docflow.core.site import Site, dumps
 from airflow_provider_docflow.systems.feishu.errors import MESSAGES_TOO_FAST, TOO_FAST
-from airflow_provider_docflow.systems.feishu.wire import anonymous, api_url, with_headers
+from airflow_provider_docflow.systems.feishu.wire import anonymous, api_url
 
 MESSAGES = "/open-apis/im/v1/messages"
 ROBOT = "/open-apis/bot/v2/hook"

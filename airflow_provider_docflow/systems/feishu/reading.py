@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.calls import about
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.oa.forms import Form
 from airflow_provider_docflow.core.oa.instants import now
@@ -27,7 +28,7 @@ from airflow_provider_docflow.systems.feishu import controls, describing, fillin
 from airflow_provider_docflow.systems.feishu.controls import Item, Setting
 from airflow_provider_docflow.systems.feishu.forms import form_of
 from airflow_provider_docflow.systems.feishu.states import Raw
-from airflow_provider_docflow.systems.feishu.wire import about, api, id_type, person
+from airflow_provider_docflow.systems.feishu.wire import api, id_type, person
 
 INSTANCES = "/open-apis/approval/v4/instances"
 INSTANCE = INSTANCES + "/{code}"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +13,7 @@ from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import CALL, call, dig
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import Token
+from airflow_provider_docflow.core.requests import with_headers
 from airflow_provider_docflow.core.site import Site
 
 API_URL = "https://open.feishu.cn"
@@ -30,7 +30,7 @@ def api_url(site: Site) -> str:
 
 def anonymous(site: Site) -> Site:
     """Return the site for calls that carry no token of the application."""
-    return replace(site, base_url=api_url(site), profile=replace(site.profile, login=None, sign=None))
+    return site.anonymous(api_url(site))
 
 
 def login(site: Site) -> Exchange[Token]:
@@ -40,35 +40,20 @@ def login(site: Site) -> Exchange[Token]:
     """
     site = anonymous(site)
     body = {"app_id": site.username, "app_secret": site.password}
+    remedy = "Check app id (login) and app secret (password) of the connection."
     try:
         answer = yield from call(site, site.request("POST", TOKEN, json=body))
     except exc.Rejected as error:
-        raise _no_token(site, error.message, code=error.code, http_status=error.http_status) from error
+        raise error.told_as(exc.Authentication, error.message, remedy=remedy) from error
     token = dig(answer, "tenant_access_token")
     if not token:
-        raise _no_token(site, "the login brought no token.")
+        raise exc.Authentication("the login brought no token.", system=site.conn_id, remedy=remedy)
     return Token(str(token), float(dig(answer, "expire") or 7200))
-
-
-def _no_token(site: Site, message: str, **more: Any) -> exc.Authentication:
-    remedy = "Check app id (login) and app secret (password) of the connection."
-    return exc.Authentication(message, system=site.conn_id, remedy=remedy, **more)
 
 
 def sign(request: httpx2.Request, token: str | None, site: Site) -> httpx2.Request:
     """Return the request with the token in its header."""
     return request if token is None else with_headers(request, {"Authorization": f"Bearer {token}"})
-
-
-def with_headers(request: httpx2.Request, headers: Mapping[str, str]) -> httpx2.Request:
-    """Return a copy of the request with these headers too."""
-    return httpx2.Request(
-        request.method,
-        request.url,
-        headers={**request.headers, **headers},
-        content=request.content or None,
-        extensions=request.extensions,
-    )
 
 
 def api(
@@ -132,13 +117,3 @@ def moment(milliseconds: Any) -> datetime | None:
     """Read an instant, given as text or number; ``0`` is none."""
     text = str(milliseconds or "")
     return datetime.fromtimestamp(int(text) / 1000, UTC) if text.isdigit() and int(text) else None
-
-
-@contextmanager
-def about(document: str) -> Iterator[None]:
-    """Put the document's number on errors that pass through."""
-    try:
-        yield
-    except exc.DocflowError as error:
-        error.document = error.document or document
-        raise

@@ -13,6 +13,7 @@ from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import Answer, dig, fetch
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import Token
+from airflow_provider_docflow.core.requests import with_headers
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.systems.kingdee.errors import refusal, status_of
 from airflow_provider_docflow.systems.kingdee.signing import Caller, login_sign, signed_headers
@@ -54,19 +55,13 @@ def caller_of(site: Site) -> Caller:
 
 def sign(request: httpx2.Request, token: str | None, site: Site) -> httpx2.Request:
     """Return the request with the session's cookie, or signed by itself, or both."""
-    headers = httpx2.Headers(request.headers)
+    headers: dict[str, str] = {}
     if is_signed(site.settings):
         now = str(int(time.time()))
-        headers.update(signed_headers(caller_of(site), request.url.path, now, now))
+        headers |= signed_headers(caller_of(site), request.url.path, now, now)
     if token is not None:
         headers["Cookie"] = token
-    return httpx2.Request(
-        request.method,
-        request.url,
-        headers=headers,
-        content=request.content,
-        extensions=dict(request.extensions),
-    )
+    return with_headers(request, headers)
 
 
 def login(site: Site) -> Exchange[Token]:
@@ -75,7 +70,7 @@ def login(site: Site) -> Exchange[Token]:
     :raises Authentication: it lets nobody in, or into another data centre.
     """
     method, parameters = _credentials(site)
-    unsigned = replace(site, profile=replace(site.profile, login=None, sign=None))
+    unsigned = site.anonymous()
     request = unsigned.request("POST", path_of(method, "AuthService"), json={"parameters": parameters})
     answer = yield from fetch(unsigned, request)
     kind = dig(answer.body, "LoginResultType")

@@ -34,8 +34,8 @@ from airflow_provider_docflow.core.conn_fields import text
 from airflow_provider_docflow.core.error_rules import ErrorRule, RemoteError
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import SystemProfile, Token
+from airflow_provider_docflow.core.requests import with_headers
 from airflow_provider_docflow.core.rest import Scheme, rest_profile
-from airflow_provider_docflow.core.rest.logins import with_headers
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.core.states import Words
 from airflow_provider_docflow.document import DocumentRef
@@ -81,7 +81,7 @@ def _login(site: Site) -> Exchange[Token]:
         "signature": token_signature(site.username, site.password, key, salted=salted),
     }
     query = "&".join(f"{name}={quote(value, safe='=')}" for name, value in given.items() if value)
-    bare = replace(site, profile=replace(site.profile, login=None, sign=None))
+    bare = site.anonymous()
     headers = {"content-type": "application/x-www-form-urlencoded"}
     request = bare.request("POST", str(site.setting("login_path")), headers=headers)
     target = request.url.raw_path + b"?" + query.encode()
@@ -91,7 +91,7 @@ def _login(site: Site) -> Exchange[Token]:
         answer = yield from call(bare, request)
     except exc.Rejected as error:
         text = f"the login was refused: {error.message}"
-        raise exc.Authentication(text, system=site.conn_id, code=error.code, remedy=remedy) from error
+        raise error.told_as(exc.Authentication, text, remedy=remedy) from error
     token, lasts = dig(answer, "data.access_token"), dig(answer, "data.expires_in")
     if not isinstance(token, str) or not token:
         raise exc.Authentication("the login brought no token.", system=site.conn_id, remedy=remedy)

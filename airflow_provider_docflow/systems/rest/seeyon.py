@@ -33,8 +33,8 @@ from airflow_provider_docflow.core.calls import call, dig
 from airflow_provider_docflow.core.conn_fields import text
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import SystemProfile, Token
+from airflow_provider_docflow.core.requests import with_headers
 from airflow_provider_docflow.core.rest import Scheme, rest_profile
-from airflow_provider_docflow.core.rest.logins import with_headers
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.core.states import Words
 from airflow_provider_docflow.document import DocumentRef
@@ -81,7 +81,7 @@ def _login(site: Site) -> Exchange[Token]:
         "password": site.password,
         "loginName": str(site.required("login_name")),
     }
-    bare = replace(site, profile=replace(site.profile, login=None, sign=None))
+    bare = site.anonymous()
     answer = yield from call(bare, bare.request("POST", str(site.setting("login_path")), json=body))
     token = dig(answer, "id")
     # Instead of a token an unknown user is answered -1.

@@ -31,8 +31,8 @@ from airflow_provider_docflow.core.conn_fields import text
 from airflow_provider_docflow.core.error_rules import ErrorRule, RemoteError
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import ApprovalEntry, SystemProfile, Token
+from airflow_provider_docflow.core.requests import with_headers
 from airflow_provider_docflow.core.rest import Scheme, rest_profile
-from airflow_provider_docflow.core.rest.logins import with_headers
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.core.states import Words
 from airflow_provider_docflow.document import DocumentRef
@@ -67,13 +67,13 @@ def _login(site: Site) -> Exchange[Token]:
         "secret": encrypted(key, site.password, padding="pkcs1"),
         "time": str(seconds),
     }
-    bare = replace(site, profile=replace(site.profile, login=None, sign=None))
+    bare = site.anonymous()
     remedy = "Check appid (login), the registered secret (password) and spk of the connection."
     try:
         body = yield from call(bare, bare.request("POST", str(site.setting("login_path")), headers=headers))
     except exc.Rejected as error:
         text = f"the login was refused: {error.message}"
-        raise exc.Authentication(text, system=site.conn_id, code=error.code, remedy=remedy) from error
+        raise error.told_as(exc.Authentication, text, remedy=remedy) from error
     token = dig(body, "token")
     if not token:
         raise exc.Authentication("the login brought no token.", system=site.conn_id, remedy=remedy)

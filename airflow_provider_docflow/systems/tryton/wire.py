@@ -17,6 +17,7 @@ from airflow_provider_docflow.core.calls import call
 from airflow_provider_docflow.core.error_rules import ErrorRule, RemoteError
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import Token
+from airflow_provider_docflow.core.requests import with_headers
 from airflow_provider_docflow.core.site import Site
 
 Row = dict[str, Any]
@@ -129,15 +130,11 @@ def read_error(reply: httpx2.Response, body: Any) -> RemoteError | None:
 
 def sign(request: httpx2.Request, token: str | None, site: Site) -> httpx2.Request:
     """Return the request under the session that ``token`` names."""
-    headers = {**request.headers, "Authorization": f"Session {token}"}
-    return httpx2.Request(
-        request.method, request.url, headers=headers, content=request.content, extensions=request.extensions
-    )
+    return with_headers(request, {"Authorization": f"Session {token}"})
 
 
 def _sign_bearer(request: httpx2.Request, token: str | None, site: Site) -> httpx2.Request:
-    headers = {**request.headers, "Authorization": f"Bearer {site.setting('api_key')}"}
-    return httpx2.Request(request.method, request.url, headers=headers, extensions=request.extensions)
+    return with_headers(request, {"Authorization": f"Bearer {site.setting('api_key')}"})
 
 
 def log_in(site: Site) -> Exchange[Token]:
@@ -156,7 +153,7 @@ def log_in(site: Site) -> Exchange[Token]:
             )
     params = [site.username, {"password": site.password}, "en"]
     request = _post(site, "common.db.login", params)
-    unsigned = replace(site, profile=replace(site.profile, login=None, sign=None))
+    unsigned = site.anonymous()
     try:
         answer = yield from call(unsigned, request)
     except exc.NotFound as error:

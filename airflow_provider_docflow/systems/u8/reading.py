@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
-from airflow_provider_docflow.core.calls import dig
+from airflow_provider_docflow.core.calls import about, dig
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import ApprovalEntry, Finding, Page, Query, Reading, WriteItem
 from airflow_provider_docflow.core.site import Site
@@ -24,7 +24,7 @@ from airflow_provider_docflow.systems.u8.approvals import HISTORY, history
 from airflow_provider_docflow.systems.u8.objects import Voucher, total_of
 from airflow_provider_docflow.systems.u8.settings import codes_in, currency_code
 from airflow_provider_docflow.systems.u8.values import Raw, text
-from airflow_provider_docflow.systems.u8.wire import about, api
+from airflow_provider_docflow.systems.u8.wire import api
 
 REMARK_LENGTH = 60
 _OPEN = ("Opening", "开立", "open")

@@ -9,11 +9,9 @@ that are known list no codes for a stale token or a missing voucher; both are se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode
 
 import httpx2
 
@@ -22,6 +20,7 @@ from airflow_provider_docflow.core.calls import call, dig
 from airflow_provider_docflow.core.error_rules import ErrorRule, RemoteError
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import Token
+from airflow_provider_docflow.core.requests import with_hidden_query
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.systems.u8.settings import API_URL
 
@@ -44,7 +43,7 @@ def base_url(site: Site) -> str:
 
 def anonymous(site: Site) -> Site:
     """Return the site for calls that carry no token."""
-    return replace(site, base_url=base_url(site), profile=replace(site.profile, login=None, sign=None))
+    return site.anonymous(base_url(site))
 
 
 def error(reply: httpx2.Response, body: Any) -> RemoteError | None:
@@ -79,13 +78,11 @@ def login(site: Site) -> Exchange[Token]:
     params = {"from_account": str(site.required("from_account")), "app_key": site.username}
     request = asked.request("GET", "/system/token", params=params)
     try:
-        answer = yield from call(asked, with_query(request, {"app_secret": site.password}))
+        answer = yield from call(asked, with_hidden_query(request, {"app_secret": site.password}))
     except (exc.Rejected, exc.NotFound) as refused:
-        raise exc.Authentication(
+        raise refused.told_as(
+            exc.Authentication,
             f"the login was refused: {refused.message}",
-            system=site.conn_id,
-            code=refused.code,
-            http_status=refused.http_status,
             remedy="Check from_account, app key (login) and app secret (password) of the connection.",
         ) from refused
     token = dig(answer, "token.id")
@@ -97,20 +94,7 @@ def login(site: Site) -> Exchange[Token]:
 
 def sign(request: httpx2.Request, token: str | None, site: Site) -> httpx2.Request:
     """Return the request with its token in the target's query."""
-    return request if token is None else with_query(request, {"token": token})
-
-
-def with_query(request: httpx2.Request, secrets: Mapping[str, str]) -> httpx2.Request:
-    """Return a copy of the request with parameters that reach the wire but never its URL."""
-    path = request.url.raw_path
-    target = path + (b"&" if b"?" in path else b"?") + urlencode(secrets).encode()
-    return httpx2.Request(
-        request.method,
-        request.url,
-        headers=request.headers,
-        content=request.content or None,
-        extensions={**request.extensions, "target": target},
-    )
+    return request if token is None else with_hidden_query(request, {"token": token})
 
 
 def api(
@@ -160,13 +144,3 @@ def instance(site: Site) -> Exchange[str]:
     params = {"page_index": "1", "rows_per_page": "1"}
     yield from api(site, "GET", "/api/purchaseorderlist/batch_get", params=params)
     return f"{provider}/{site.setting('ds_sequence') or 1}"
-
-
-@contextmanager
-def about(document: str) -> Iterator[None]:
-    """Put the document's number on errors that pass through."""
-    try:
-        yield
-    except exc.DocflowError as error:
-        error.document = error.document or document
-        raise

@@ -20,7 +20,7 @@ from typing import Any
 import httpx2
 
 from airflow_provider_docflow import exceptions as exc
-from airflow_provider_docflow.core.calls import call
+from airflow_provider_docflow.core.calls import about, call
 from airflow_provider_docflow.core.exchange import Exchange, Pause
 from airflow_provider_docflow.core.paging import one_by_one
 from airflow_provider_docflow.core.profile import Probe, Reading, Write, WriteItem, Written
@@ -30,7 +30,7 @@ from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.systems.u8.objects import Voucher
 from airflow_provider_docflow.systems.u8.reading import finder, remark_of
 from airflow_provider_docflow.systems.u8.values import text
-from airflow_provider_docflow.systems.u8.wire import about, anonymous, api, base_url, trade_id
+from airflow_provider_docflow.systems.u8.wire import anonymous, api, base_url, trade_id
 
 SETTLE_SECONDS = 60.0
 _SEEN_AT_ONCE = Probe(quality="unique", settle_seconds=10.0)

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
-from airflow_provider_docflow.core.calls import dig
+from airflow_provider_docflow.core.calls import about, dig
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.oa.forms import Form
 from airflow_provider_docflow.core.oa.listing import Position
@@ -29,7 +29,7 @@ from airflow_provider_docflow.systems.wecom import filling, nodes, parsing, temp
 from airflow_provider_docflow.systems.wecom.forms import form_of
 from airflow_provider_docflow.systems.wecom.listing import begin, list_numbers
 from airflow_provider_docflow.systems.wecom.reading import get, reading_of
-from airflow_provider_docflow.systems.wecom.wire import about, api, moment, seconds
+from airflow_provider_docflow.systems.wecom.wire import api, moment, seconds
 
 SUBMIT = "oa/applyevent"
 SHOWN_TO = timedelta(seconds=1)
@@ -51,7 +51,7 @@ def create(site: Site, item: WriteItem) -> Exchange[Written]:
     :raises UnknownOutcome: it may have been submitted.
     """
     document = document_of(site, item)
-    with about(site, document.id or item.reference):
+    with about(document.id or item.reference, site.conn_id):
         form = form_of(site, document.document_type)
         parts = yield from templates.read(site, form)
         body = _body(site, form, parts, item, document)

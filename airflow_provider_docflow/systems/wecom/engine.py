@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
-from airflow_provider_docflow.core.calls import dig
+from airflow_provider_docflow.core.calls import about, dig
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import ApprovalEntry
 from airflow_provider_docflow.core.site import Site
-from airflow_provider_docflow.systems.wecom.wire import about, api, moment
+from airflow_provider_docflow.systems.wecom.wire import api, moment
 
 LONGEST_NUMBER = 64
 APPROVAL = {"1": "pending", "2": "approved", "3": "rejected", "4": "withdrawn"}
@@ -48,7 +48,7 @@ def read(site: Site, number: str) -> Exchange[OpenApproval]:
         raise exc.Misconfigured(
             f"a number has 1 to {LONGEST_NUMBER} characters.", system=site.conn_id, field="number"
         )
-    with about(site, number):
+    with about(number, site.conn_id):
         answer = yield from api(site, "corp/getopenapprovaldata", {"thirdNo": number})
         data = dig(answer, "data")
         if not isinstance(data, dict) or data.get("OpenSpstatus") is None:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.calls import about
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.oa.forms import Form
 from airflow_provider_docflow.core.oa.instants import now
@@ -28,7 +29,7 @@ from airflow_provider_docflow.core.profile import Changes, Page, Query, Reading
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.systems.wecom.forms import form_of
 from airflow_provider_docflow.systems.wecom.reading import get, reading_of
-from airflow_provider_docflow.systems.wecom.wire import about, api, moment, seconds
+from airflow_provider_docflow.systems.wecom.wire import api, moment, seconds
 
 LIST = "oa/getapprovalinfo"
 PAGE = 100
@@ -124,7 +125,7 @@ def _submitted(site: Site, form: Form, at: Position, numbers: Sequence[str]) -> 
     """Read what was submitted within the window; what lies at its edge is the next one's."""
     found = []
     for number in dict.fromkeys(numbers):
-        with about(site, number):
+        with about(number, site.conn_id):
             info = yield from get(site, number)
             applied = moment(info.get("apply_time"))
             if applied is None or at.start <= seconds(applied) < at.end:

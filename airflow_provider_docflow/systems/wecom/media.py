@@ -11,10 +11,11 @@ import httpx2
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import call, dig
 from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.core.requests import with_hidden_query
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.systems.wecom import robot
 from airflow_provider_docflow.systems.wecom.values import SCHEME
-from airflow_provider_docflow.systems.wecom.wire import anonymous, api_url, with_query
+from airflow_provider_docflow.systems.wecom.wire import anonymous, api_url
 
 SMALLEST, LARGEST = 5, 20 * 1024 * 1024
 
@@ -32,7 +33,7 @@ def upload(site: Site, name: str, content: bytes) -> Exchange[str]:
 def upload_for_robot(site: Site, name: str, content: bytes) -> Exchange[str]:
     """Upload a file for a message of the connection's robot, and of no other; return its media id."""
     site = anonymous(site)
-    request = with_query(
+    request = with_hidden_query(
         _request(site, "/cgi-bin/webhook/upload_media", name, content), {"key": robot.key(site)}
     )
     return _id(site, (yield from call(site, request, writes=True)))

@@ -7,7 +7,7 @@ Pages 91983 (``oa/getapprovaldetail``).
 from __future__ import annotations
 
 from airflow_provider_docflow import exceptions as exc
-from airflow_provider_docflow.core.calls import dig
+from airflow_provider_docflow.core.calls import about, dig
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.oa.forms import Form
 from airflow_provider_docflow.core.oa.instants import now
@@ -21,7 +21,7 @@ from airflow_provider_docflow.systems.wecom import parsing, states
 from airflow_provider_docflow.systems.wecom.errors import PARAMETER
 from airflow_provider_docflow.systems.wecom.forms import form_of
 from airflow_provider_docflow.systems.wecom.states import Info
-from airflow_provider_docflow.systems.wecom.wire import about, api
+from airflow_provider_docflow.systems.wecom.wire import api
 
 DETAIL = "oa/getapprovaldetail"
 
@@ -36,11 +36,9 @@ def get(site: Site, sp_no: str) -> Exchange[Info]:
     except exc.Rejected as error:
         if error.code not in _not_found(site):
             raise
-        raise exc.NotFound(
+        raise error.told_as(
+            exc.NotFound,
             error.message,
-            system=site.conn_id,
-            code=error.code,
-            http_status=error.http_status,
             document=sp_no,
             remedy="Check the number, and that the form's template is within the application's range.",
         ) from error
@@ -88,7 +86,7 @@ def reading_of(site: Site, form: Form, info: Info) -> Reading:
 def read_one(site: Site, ref: DocumentRef) -> Exchange[Reading]:
     """Read one document."""
     form = form_of(site, ref.document_type)
-    with about(site, ref.number or ref.internal_id):
+    with about(ref.number or ref.internal_id, site.conn_id):
         return reading_of(site, form, (yield from get(site, ref.internal_id)))
 
 

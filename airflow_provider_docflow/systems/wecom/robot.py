@@ -16,10 +16,11 @@ from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import call
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import Limit
+from airflow_provider_docflow.core.requests import with_hidden_query
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.systems.wecom.errors import TOO_OFTEN
 from airflow_provider_docflow.systems.wecom.messages import cut
-from airflow_provider_docflow.systems.wecom.wire import anonymous, with_query
+from airflow_provider_docflow.systems.wecom.wire import anonymous
 
 SEND = "/cgi-bin/webhook/send"
 LONGEST_TEXT, LONGEST_MARKDOWN = 2048, 4096
@@ -77,7 +78,7 @@ def send_card(site: Site, card: Mapping[str, Any]) -> Exchange[None]:
 def post(site: Site, message: Mapping[str, Any]) -> Exchange[None]:
     """Post a message as WeCom writes it."""
     site = anonymous(site)
-    request = with_query(site.request("POST", SEND, json=dict(message)), {"key": key(site)})
+    request = with_hidden_query(site.request("POST", SEND, json=dict(message)), {"key": key(site)})
     # A robot that wrote too much says nothing about the calls that others make.
     request.extensions = {**request.extensions, "docflow_own_limit": (TOO_OFTEN,)}
     yield from call(site, request, writes=True)

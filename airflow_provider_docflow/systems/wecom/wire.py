@@ -7,12 +7,9 @@ they are put into the request target alone, so that neither a log line nor an er
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
 
 import httpx2
 
@@ -20,6 +17,7 @@ from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import call, dig
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import Token
+from airflow_provider_docflow.core.requests import with_hidden_query
 from airflow_provider_docflow.core.site import Site
 
 API_URL = "https://qyapi.weixin.qq.com"
@@ -32,7 +30,7 @@ def api_url(site: Site) -> str:
 
 def anonymous(site: Site) -> Site:
     """Return the site for calls that carry no login token."""
-    return replace(site, base_url=api_url(site), profile=replace(site.profile, login=None, sign=None))
+    return site.anonymous(api_url(site))
 
 
 def corp_id(site: Site) -> str:
@@ -55,7 +53,7 @@ def login(site: Site) -> Exchange[Token]:
     """Ask for the token of the application (corp id = login, its secret = password); it lives two hours."""
     site = anonymous(site)
     secrets = {"corpid": corp_id(site), "corpsecret": site.password}
-    answer = yield from call(site, with_query(site.request("GET", "/cgi-bin/gettoken"), secrets))
+    answer = yield from call(site, with_hidden_query(site.request("GET", "/cgi-bin/gettoken"), secrets))
     token = dig(answer, "access_token")
     if not token:
         raise exc.Authentication(
@@ -81,20 +79,7 @@ def instance(site: Site) -> Exchange[str]:
 
 def sign(request: httpx2.Request, token: str | None, site: Site) -> httpx2.Request:
     """Return the request with the token in the query of its target."""
-    return request if token is None else with_query(request, {"access_token": token})
-
-
-def with_query(request: httpx2.Request, secrets: Mapping[str, str]) -> httpx2.Request:
-    """Return the request with parameters that reach the wire but never its URL."""
-    path = request.url.raw_path
-    joint = b"&" if b"?" in path else b"?"
-    return httpx2.Request(
-        request.method,
-        request.url,
-        headers=request.headers,
-        content=request.content or None,
-        extensions={**request.extensions, "target": path + joint + urlencode(secrets).encode()},
-    )
+    return request if token is None else with_hidden_query(request, {"access_token": token})
 
 
 def api(site: Site, path: str, body: Any, *, writes: bool = False) -> Exchange[Any]:
@@ -123,13 +108,3 @@ def moment(value: Any) -> datetime | None:
         )
     except (OverflowError, ValueError, OSError):
         return None
-
-
-@contextmanager
-def about(site: Site, document: str) -> Iterator[None]:
-    """Put the connection and the document's number on errors that pass through."""
-    try:
-        yield
-    except exc.DocflowError as error:
-        error.document, error.system = error.document or document, site.conn_id
-        raise

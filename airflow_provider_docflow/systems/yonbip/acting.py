@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
-from airflow_provider_docflow.core.calls import dig
+from airflow_provider_docflow.core.calls import about, dig
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.paging import WriteResult, one_by_one
 from airflow_provider_docflow.core.profile import Probe, Reading, Write, WriteItem, Written
@@ -22,7 +22,7 @@ from airflow_provider_docflow.document import DocumentRef, DocumentType
 from airflow_provider_docflow.systems.yonbip.errors import readable
 from airflow_provider_docflow.systems.yonbip.kinds import Kind, text_in
 from airflow_provider_docflow.systems.yonbip.listing import detail
-from airflow_provider_docflow.systems.yonbip.wire import about, api
+from airflow_provider_docflow.systems.yonbip.wire import api
 from airflow_provider_docflow.systems.yonbip.writing import KEY
 
 BATCH = 20
@@ -126,11 +126,9 @@ def _why_not(
     """Tell an order that somebody has just changed from one that cannot be deleted: both have one answer."""
     now = yield from detail(site, kind, ref.internal_id)
     if text_in(now, "pubts") != text_in(before, "pubts"):
-        raise exc.Conflict(
+        raise refused.told_as(
+            exc.Conflict,
             f"somebody has changed the order at this moment: {refused.message}",
-            system=site.conn_id,
-            code=refused.code,
-            http_status=refused.http_status,
             remedy="Nothing: the next try takes the order as it is then.",
         ) from refused
 

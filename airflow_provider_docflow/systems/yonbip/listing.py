@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
-from airflow_provider_docflow.core.calls import Answer, dig
+from airflow_provider_docflow.core.calls import Answer, about, dig
 from airflow_provider_docflow.core.conn_fields import mapping_in
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import Changes, Finding, Page, Query, Reading, WriteItem
@@ -24,7 +24,7 @@ from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.systems.yonbip.kinds import Kind, Raw, moment, reading_of, ref_of, text_in
 from airflow_provider_docflow.systems.yonbip.masters import vendor_ids
-from airflow_provider_docflow.systems.yonbip.wire import about, api, ask
+from airflow_provider_docflow.systems.yonbip.wire import api, ask
 
 STAMP = "%Y-%m-%d %H:%M:%S"
 ODD_ROWS = 20

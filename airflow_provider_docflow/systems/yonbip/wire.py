@@ -11,11 +11,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode
 
 import httpx2
 
@@ -23,6 +21,7 @@ from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import Answer, call, dig, fetch
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import Token
+from airflow_provider_docflow.core.requests import with_hidden_query
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.core.yonyou_crypto import login_signature
 
@@ -36,26 +35,20 @@ def _lookup_url(site: Site) -> str:
     return (site.base_url or LOOKUP_URL).rstrip("/")
 
 
-def _anonymous(site: Site, address: str) -> Site:
-    return replace(site, base_url=address, profile=replace(site.profile, login=None, sign=None))
-
-
 def data_centre(site: Site) -> Exchange[tuple[str, str]]:
     """Return the addresses of the tenant's gateway and of its login.
 
     :raises Misconfigured: the platform knows no such tenant, or sends to an address in the clear.
     """
-    asked = _anonymous(site, _lookup_url(site))
+    asked = site.anonymous(_lookup_url(site))
     tenant = str(site.required("tenant_id")).strip()
     request = asked.request("GET", LOOKUP, params={"tenantId": tenant})
     try:
         answer = yield from call(asked, request)
     except (exc.Rejected, exc.NotFound) as error:
-        raise exc.Misconfigured(
+        raise error.told_as(
+            exc.Misconfigured,
             f"the platform knows no data centre of tenant {tenant}: {error.message}",
-            system=site.conn_id,
-            code=error.code,
-            http_status=error.http_status,
             field="tenant_id",
             remedy="Compare tenant_id with the tenant's page in the open platform.",
         ) from error
@@ -74,18 +67,16 @@ def data_centre(site: Site) -> Exchange[tuple[str, str]]:
 def login(site: Site) -> Exchange[Token]:
     """Ask for the application's token (app key = login, app secret = password); it lives two hours."""
     gateway, address = yield from data_centre(site)
-    asked = _anonymous(site, address)
+    asked = site.anonymous(address)
     params = {"appKey": site.username, "timestamp": str(int(time.time() * 1000))}
     signature = login_signature(params, site.password)
     request = asked.request("GET", str(site.setting("login_path", LOGIN_PATH)))
     try:
-        answer = yield from call(asked, with_query(request, {**params, "signature": signature}))
+        answer = yield from call(asked, with_hidden_query(request, {**params, "signature": signature}))
     except exc.Rejected as error:
-        raise exc.Authentication(
+        raise error.told_as(
+            exc.Authentication,
             f"the login was refused: {error.message}",
-            system=site.conn_id,
-            code=error.code,
-            http_status=error.http_status,
             remedy="Check app key (login) and app secret (password) of the connection.",
         ) from error
     token = dig(answer, "data.access_token")
@@ -109,15 +100,7 @@ def sign(request: httpx2.Request, token: str | None, site: Site) -> httpx2.Reque
         content=request.content or None,
         extensions=request.extensions,
     )
-    return with_query(moved, {"access_token": kept["token"]})
-
-
-def with_query(request: httpx2.Request, secrets: Mapping[str, str]) -> httpx2.Request:
-    """Return the request with parameters that reach the wire but never its URL."""
-    path = request.url.raw_path
-    target = path + (b"&" if b"?" in path else b"?") + urlencode(secrets).encode()
-    request.extensions = {**request.extensions, "target": target}
-    return request
+    return with_hidden_query(moved, {"access_token": kept["token"]})
 
 
 def api(
@@ -165,13 +148,3 @@ def instance(site: Site) -> Exchange[str]:
     tenant = str(site.required("tenant_id")).strip()
     yield from login(site)
     return tenant
-
-
-@contextmanager
-def about(document: str) -> Iterator[None]:
-    """Put the document's number on errors that pass through."""
-    try:
-        yield
-    except exc.DocflowError as error:
-        error.document = error.document or document
-        raise

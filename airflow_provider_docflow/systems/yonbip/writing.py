@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
-from airflow_provider_docflow.core.calls import dig
+from airflow_provider_docflow.core.calls import about, dig
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.paging import one_by_one
 from airflow_provider_docflow.core.profile import Probe, Write, WriteItem, Written
@@ -24,7 +24,7 @@ from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.systems.yonbip.errors import id_in
 from airflow_provider_docflow.systems.yonbip.kinds import Kind, line_names, native_of, text_in
 from airflow_provider_docflow.systems.yonbip.listing import finder
-from airflow_provider_docflow.systems.yonbip.wire import about, api
+from airflow_provider_docflow.systems.yonbip.wire import api
 
 KEY = "resubmitCheckKey"
 SETTLE_SECONDS = 60.0

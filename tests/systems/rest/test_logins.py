@@ -14,6 +14,7 @@ import pytest
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import call
 from airflow_provider_docflow.core.profile import WriteItem, Written
+from airflow_provider_docflow.core.requests import with_headers
 from airflow_provider_docflow.core.rest import (
     Scheme,
     basic,
@@ -24,7 +25,6 @@ from airflow_provider_docflow.core.rest import (
     oauth2_client_credentials,
     signed,
 )
-from airflow_provider_docflow.core.rest.logins import with_headers
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.hooks.doors import AsyncDoor, Door
 from tests.systems.rest.conftest import TYPE, document, profile, site_at
