@@ -17,6 +17,11 @@ HALF_WIDTH = "".join(chr(code) for code in range(0x21, 0x7F)) + " "
 PUNCTUATION = "[\x01-/:-@\\[-`{-\u00bf\u00d7\u00f7\u2000-\u206f\u3000-\u303f]+"
 _DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9:.]+)?$"
 _INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9:.]+ ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$"
+_TIME = (
+    r"^.{10}[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]+)?)?"
+    r" ?(Z|[+-](0[0-9]|1[0-5])(:?[0-5][0-9])?)$"
+)
+_FITS = r"^[+-]?0*[0-9]{0,28}([.]|$)"
 _NUMBER = r"^[+-]?([0-9]+([.][0-9]{0,10}0*)?|[.][0-9]{1,10}0*)$"
 
 
@@ -75,8 +80,8 @@ class Dialect:
 
     def amount(self, expression: str) -> str:
         """Return a text as an amount; NULL where it is none."""
-        checked = f"CASE WHEN {self.matches(expression, _NUMBER)} THEN {expression} END"
-        return f"cast({checked} AS {AMOUNT})"
+        # An amount with more digits than there is room for is none either.
+        return f"try_cast(CASE WHEN {self.matches(expression, _NUMBER)} THEN {expression} END AS {AMOUNT})"
 
     def text_day(self, expression: str, zone: str) -> str:
         """Return an ISO date as a date, and an ISO instant with its offset as its day in a zone.
@@ -150,13 +155,23 @@ class PostgresDialect(Dialect):
         """Tell whether a text matches a pattern."""
         return f"{expression} ~ {self.pattern(pattern)}"
 
+    def amount(self, expression: str) -> str:
+        """Return a text as an amount; NULL where it is none, or has more digits than there is room for."""
+        fits = f"{self.matches(expression, _NUMBER)} AND {self.matches(expression, _FITS)}"
+        return f"cast(CASE WHEN {fits} THEN {expression} END AS {AMOUNT})"
+
     def day(self, expression: str) -> str:
-        """Return the ISO date with which a text begins; a day that is none fails."""
-        return f"cast(substr({expression}, 1, 10) AS DATE)"
+        """Return the ISO date with which a text begins, NULL where there is no such day."""
+        # PostgreSQL 15 has no cast that gives NULL: the last day of the month is asked for first.
+        year, month, day = (f"cast(substr({expression}, {part}) AS INT)" for part in ("1, 4", "6, 2", "9, 2"))
+        last = f"extract(day FROM make_date({year}, {month}, 1) + interval '1 month - 1 day')"
+        is_day = f"CASE WHEN {year} > 0 AND {month} BETWEEN 1 AND 12 THEN {day} BETWEEN 1 AND {last} END"
+        return f"CASE WHEN {is_day} THEN make_date({year}, {month}, {day}) END"
 
     def instant(self, expression: str) -> str:
-        """Return an ISO instant; one that is none fails."""
-        return f"cast({expression} AS TIMESTAMP WITH TIME ZONE)"
+        """Return an ISO instant, NULL where there is no such moment."""
+        is_time = f"CASE WHEN {self.matches(expression, _TIME)} THEN {self.day(expression)} END IS NOT NULL"
+        return f"cast(CASE WHEN {is_time} THEN {expression} END AS TIMESTAMP WITH TIME ZONE)"
 
     def lower(self, expression: str) -> str:
         """Return a text in small letters of every script, whatever the database's own language is."""

@@ -87,9 +87,9 @@ def counted(ground: Ground) -> dict[tuple[str, str], int]:
 def _rows(ground: Ground, standings: Sequence[str]) -> Iterator[Sequence[Any]]:
     layout = ground.layout
     columns = ", ".join(layout.column(name) for name in layout.fields)
-    key = ", '|', ".join(
-        f"coalesce(cast(s.{layout.column(name)} AS VARCHAR(255)), '')" for name in layout.identity
-    )
+    # All that is known follows the identity: of documents that lack one, the order must not be the rows'.
+    named = (*layout.identity, *(name for name in layout.fields if name not in layout.identity))
+    key = ", '|', ".join(f"coalesce(cast(s.{layout.column(name)} AS VARCHAR(255)), '')" for name in named)
     words = ", ".join(literal(one) for one in standings)
     only = f" AND i.class IN ({words})" if standings else ""
     sides = " UNION ALL ".join(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from types import TracebackType
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from airflow_provider_docflow.exceptions import Misconfigured
 from airflow_provider_docflow.ledger.breaks import Found
@@ -129,7 +130,8 @@ class Running:
             self.engine,
             self.what.plan,
             sides,
-            cut_off=self.what.cut_off,
+            # What is under way counts from the day of the run where there is no cut-off.
+            cut_off=self.what.cut_off or self.started.astimezone(ZoneInfo(sides["l"].zone)).date(),
             carried=self._carried(before),
             known=memory.known(),
             decided=self._decided(),
@@ -240,7 +242,7 @@ def as_found(item: Item, plan: Plan, layout: Layout) -> Found:
         for one in item.differences
     ]
     return Found(
-        identity=[keys["left"], keys["right"]],
+        identity=[[_same(row, layout) for row in body[side]] for side in ("left", "right")],
         standing=item.standing,
         kind=item.kind,
         left_key=_joined(keys["left"]),
@@ -250,6 +252,12 @@ def as_found(item: Item, plan: Plan, layout: Layout) -> Found:
         aged_from=_day(item, plan),
         body={**body, "differences": differences, "rule": item.rule, **_names(layout)},
     )
+
+
+def _same(row: Mapping[str, str | None], layout: Layout) -> list[str | None]:
+    """Return what makes a document the same in the next run: all of it, where its identity lacks a part."""
+    identity = [row.get(name) for name in layout.identity]
+    return identity if all(identity) else [*identity, *(row[name] for name in sorted(row))]
 
 
 def _names(layout: Layout) -> dict[str, Any]:

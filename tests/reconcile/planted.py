@@ -139,7 +139,7 @@ TWO_DAYS = (
 
 CURRENCIES = (
     *[("CNY", "CNY", []), ("CNY", "USD", DIFFERS), ("CNY", None, DIFFERS), (None, None, []), ("", None, [])],
-    *[("CNY ", "CNY", []), ("CNY", "cny", DIFFERS), ("CNY", "RMB", DIFFERS), ("CNY", "ＣＮＹ", DIFFERS)],
+    *[("CNY ", "CNY", []), ("CNY", " CNY ", []), ("CNY", "TWD", DIFFERS), ("JPY", "KRW", DIFFERS)],
 )
 
 
@@ -307,8 +307,10 @@ UNREADABLE = (
         ("amount", text)
         for text in ("NaN", "Infinity", "--5", "5-", "(5.00)", "1 000", "ten", "1.00000000001")
     ],
-    *[("amount", text) for text in ("1/2", "12.3.4", "十", "TRUE", "1_000")],
+    *[("amount", text) for text in ("1/2", "12.3.4", "十", "TRUE", "1_000", "9" * 29, "-" + "9" * 40)],
+    *[("currency", text) for text in ("cny", "RMB", "ＣＮＹ", "¥", "CN", "CNYY", "156", "XXX")],
     *[("day", text) for text in ("02.11.2026", "11/02/2026", "2026-13-01", "2026-02-30", "2026-11", "soon")],
+    *[("day", text) for text in ("2026-11-02T23:61:00+08:00", "2023-02-29T10:00:00Z")],
     *[("day", text) for text in ("20261102", "2026年11月2日", "46328", "0", "2026-11-02T25:00:00Z")],
 )
 

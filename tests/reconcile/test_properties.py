@@ -154,3 +154,10 @@ def test_totals_by_hand(engine: Engine, left: list[Document], right: list[Docume
         for documents, told in ((left, total.left), (right, total.right)):
             mine = [one["amount"] for one in documents if (one["currency"] or "") == total.currency]
             assert told == sum(Decimal(amount) for amount in mine if amount is not None)
+
+
+def test_which_of_two_is_one_too_many_is_not_for_the_order_of_rows_to_say(engine: Engine) -> None:
+    what = plan(Key("id"), in_transit=[InTransit(field="day", days=1)])
+    left = [doc("A", day=day, supplier=name) for day, name in (("2026-11-20", "S1"), ("2026-11-02", "S2"))]
+    results = [reconcile(engine, what, some, [doc("A", day="2026-11-20")]) for some in (left, left[::-1])]
+    assert rows(results[0]) == rows(results[1])

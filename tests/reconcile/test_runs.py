@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -91,6 +91,24 @@ def test_the_same_run_tried_again_finds_the_same_breaks(ledger: Ledger) -> None:
     assert len(live(ledger)) == 4
 
 
+def test_documents_without_a_number_keep_their_notes(ledger: Ledger) -> None:
+    left = [doc(None, "5"), doc(None, "7"), doc(None, "6")]
+    reconcile(ledger, left, [])
+    five = next(one for one in ledger.breaks.search("orders") if one.amount == 5)
+    ledger.breaks.change(five.id, actor="wang", note="a deposit", assignee="wang")
+    reconcile(ledger, [left[2], left[1], left[0]], [], "2")
+    assert {one.amount: one.assignee for one in ledger.breaks.search("orders")} == {
+        Decimal(5): "wang",
+        Decimal(6): "",
+        Decimal(7): "",
+    }
+    reconcile(ledger, left[1:], [], "3")
+    assert {one.amount: one.assignee for one in ledger.breaks.search("orders")} == {
+        Decimal(6): "",
+        Decimal(7): "",
+    }
+
+
 def test_a_window_on_one_side_only_is_refused(ledger: Ledger) -> None:
     for populations in (("period", "all"), ("all", "period"), (CHANGES, CHANGES)):
         with pytest.raises(exc.Misconfigured, match="carry_forward"):
@@ -145,6 +163,13 @@ def test_a_timing_difference_is_no_break_and_becomes_one(ledger: Ledger) -> None
     assert second.counts == {"breaks": 1, "missing_right": 1}
     (one,) = ledger.breaks.search("orders")
     assert one.standing == "break"
+
+
+def test_what_is_under_way_counts_from_today_where_there_is_no_cut_off(ledger: Ledger) -> None:
+    what = plan(Key("id"), in_transit=[InTransit(field="day", days=5, side="left")])
+    today = datetime.now(UTC).date()
+    told = [doc("A", day=str(today - timedelta(days=2))), doc("B", day=str(today - timedelta(days=9)))]
+    assert reconcile(ledger, told, [], what=what).counts == {"breaks": 1, "missing_right": 1, "timing": 1}
 
 
 def prepared(ledger: Ledger, kind: Any, left: list[Any], right: list[Any]) -> int:

@@ -56,6 +56,24 @@ class Ground:
         """Return a field of a side as SQL."""
         return f"{side}.{self.layout.column(name)}"
 
+    def grouped_by(self, side: str, by: Sequence[str], total: str) -> list[str]:
+        """Return as SQL what the documents of a group share: amounts add up in one currency only."""
+        names = [self.col(side, name) for name in by]
+        if self._mixes(by, total):
+            names.append(f"coalesce({self.col(side, self.layout.currency)}, '')")
+        return names
+
+    def _mixes(self, by: Sequence[str], total: str) -> bool:
+        currency = self.layout.currency
+        return bool(currency) and currency not in by and total not in self.layout.converted
+
+    def other_currency(self, one: str, other: str, total: str) -> str:
+        """Return the condition that two documents' amounts are in different currencies."""
+        if not self._mixes((), total):
+            return "1 = 0"
+        name = self.layout.currency
+        return f"coalesce({self.col(one, name)}, '') <> coalesce({self.col(other, name)}, '')"
+
     def start(self, counts: Mapping[str, int]) -> None:
         """Let everything be unmatched."""
         self.total, self.rest = dict(counts), dict(counts)

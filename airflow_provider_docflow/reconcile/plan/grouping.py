@@ -19,7 +19,7 @@ def match_groups(ground: Ground, rule: Group, step: int) -> None:
     """Take the groups whose totals agree, with all their documents."""
     _sums(ground, rule.by, rule.total)
     shape = " OR ".join(f"({_SHAPES[shape]})" for shape in rule.shapes)
-    _take(ground, rule.by, step, f"({shape}) AND NOT ({beyond(rule.near, 'l.total', 'r.total')})")
+    _take(ground, rule, step, f"({shape}) AND NOT ({beyond(rule.near, 'l.total', 'r.total')})")
 
 
 def match_partial(ground: Ground, rule: Partial, step: int) -> None:
@@ -31,15 +31,17 @@ def match_partial(ground: Ground, rule: Partial, step: int) -> None:
         f"{one}.n = 1 AND abs({others}.total) < abs({one}.total) AND {others}.total <> 0"
         f" AND sign({one}.total) = {others}.sign"
     )
-    _take(ground, rule.by, step, less)
+    _take(ground, rule, step, less)
 
 
 def _sums(ground: Ground, by: Sequence[str], total: str) -> None:
     """Keep count and total of what is open, by group. A group with an empty amount has no total."""
-    names = ", ".join(f"k{n}" for n in range(len(by)))
-    given = on([f"k{n} IS NOT NULL" for n in range(len(by))])
+    count = len(ground.grouped_by("l", by, total))
+    names = ", ".join(f"k{n}" for n in range(count))
+    given = on([f"k{n} IS NOT NULL" for n in range(count)])
     for side in SIDES:
-        keys = ", ".join(f"{ground.col(side, name)} AS k{n}" for n, name in enumerate(by))
+        shared = ground.grouped_by(side, by, total)
+        keys = ", ".join(f"{name} AS k{n}" for n, name in enumerate(shared))
         ground.engine.make(
             f"sums_{side}",
             f"SELECT {names}, count(*) AS n, sum(amount) AS total, min(rid) AS first,"
@@ -50,9 +52,10 @@ def _sums(ground: Ground, by: Sequence[str], total: str) -> None:
         )
 
 
-def _take(ground: Ground, by: Sequence[str], step: int, condition: str) -> None:
-    same = on([f"l.k{n} = r.k{n}" for n in range(len(by))])
-    shown = ", ".join(f"l.k{n} AS k{n}" for n in range(len(by)))
+def _take(ground: Ground, rule: Group | Partial, step: int, condition: str) -> None:
+    count = len(ground.grouped_by("l", rule.by, rule.total))
+    same = on([f"l.k{n} = r.k{n}" for n in range(count)])
+    shown = ", ".join(f"l.k{n} AS k{n}" for n in range(count))
     found = ground.engine.make(
         f"taken_{step}",
         f"SELECT l.first AS gid, {shown} FROM sums_l l JOIN sums_r r ON {same} WHERE {condition}",
@@ -61,7 +64,8 @@ def _take(ground: Ground, by: Sequence[str], step: int, condition: str) -> None:
         return
     members = []
     for side in SIDES:
-        keys = on([f"{ground.col(side, name)} = g.k{n}" for n, name in enumerate(by)])
+        shared = ground.grouped_by(side, rule.by, rule.total)
+        keys = on([f"{name} = g.k{n}" for n, name in enumerate(shared)])
         members.append(
             f"SELECT g.gid AS gid, '{side}' AS side, {side}.rid AS rid"
             f" FROM {ground.open_rows(side)} JOIN taken_{step} g ON {keys}"

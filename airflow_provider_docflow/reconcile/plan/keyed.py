@@ -77,10 +77,12 @@ class Keyed:
                 [f"k{n}" for n in range(len(self.rule.fields))]
                 + [f"c{n}" for n in range(len(fields) - len(self.rule.fields))]
             )
+            # By all that is known of them: which of them is one too many must not depend on the rows' order.
+            others = ", ".join(self.ground.layout.column(name) for name in self.ground.layout.fields)
             self.engine.make(
                 f"twins_{side}",
-                f"SELECT *, row_number() OVER (PARTITION BY {names} ORDER BY rid) AS twin"
-                f" FROM (SELECT {side}.rid AS rid, {shown} FROM {self.ground.open_rows(side)}) x"
+                f"SELECT *, row_number() OVER (PARTITION BY {names} ORDER BY {others}, rid) AS twin"
+                f" FROM (SELECT {side}.*, {shown} FROM {self.ground.open_rows(side)}) x"
                 f" WHERE {on([f'k{n} IS NOT NULL' for n in range(len(self.rule.fields))])}",
             )
         same = [f"l.k{n} = r.k{n}" for n in range(len(self.rule.fields))] + ["l.twin = r.twin"]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.document.money import MINOR_UNITS
 from airflow_provider_docflow.reconcile.comparisons import Kind
 from airflow_provider_docflow.reconcile.dialect import Dialect, literal
 from airflow_provider_docflow.reconcile.engines.base import Engine
@@ -46,6 +47,7 @@ def prepare(
     for key, side in sides.items():
         columns = _columns(engine.dialect, layout, sides, types, key)
         rows = _prepare(engine, layout, side, key, columns, "rid" in types[key])
+        _check_currencies(engine, layout, side, f"all_{key}")
         counted[key] = _cut_off(engine, layout, side, key, rows)
         if rates:
             engine.view(key, f"SELECT * FROM {convert(engine, layout, side, rates, key)}")
@@ -135,6 +137,27 @@ def _prepare(
             remedy="Look at its query. If it may really be empty, say may_be_empty=True.",
         )
     return rows
+
+
+def _check_currencies(engine: Engine, layout: Layout, side: Side, table: str) -> None:
+    """Refuse a currency that is none: what is added up and compared by it would say nothing."""
+    if not layout.currency:
+        return
+    column = layout.column(layout.currency)
+    # More than there are in the world: one that is unknown is among them.
+    found = engine.rows(f"SELECT {column} FROM {table} GROUP BY {column} LIMIT {2 * len(MINOR_UNITS)}")
+    unknown = sorted(str(code) for (code,) in found if code is not None and str(code) not in MINOR_UNITS)
+    if not unknown:
+        return
+    ((first,),) = engine.rows(f"SELECT min(rid) FROM {table} WHERE {column} = {literal(unknown[0])}")
+    name = side.column(layout.currency)
+    raise exc.InvalidDocument(
+        f"{side.name}, row {int(first) + 1}: {unknown[0]!r} in {name} is no currency of ISO 4217.",
+        system=side.name,
+        document=f"row {int(first) + 1}",
+        field=name,
+        remedy="Write the code in three capitals, such as CNY, or set currency='' if all is in one currency.",
+    )
 
 
 def _cut_off(engine: Engine, layout: Layout, side: Side, key: str, rows: int) -> Counted:

@@ -36,6 +36,7 @@ def match_references(ground: Ground, rule: References, step: int) -> None:
         f"named_{step}",
         f"SELECT n.one AS one FROM named n JOIN {one} a ON a.rid = n.one JOIN {many} b ON b.rid = n.other"
         f" GROUP BY n.one, {one_amount} HAVING max(n.claims) = 1 AND count(*) = count({many_amount})"
+        f" AND max(CASE WHEN {ground.other_currency('a', 'b', rule.total)} THEN 1 ELSE 0 END) = 0"
         f" AND NOT ({beyond(rule.near, one_amount, f'sum({many_amount})')})",
     )
     found = engine.make(

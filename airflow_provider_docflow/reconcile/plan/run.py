@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from airflow_provider_docflow.exceptions import Misconfigured
-from airflow_provider_docflow.reconcile.comparisons import Comparison, Kind
+from airflow_provider_docflow.reconcile.comparisons import Comparison, Kind, same
 from airflow_provider_docflow.reconcile.engines.base import Engine
 from airflow_provider_docflow.reconcile.plan.carrying import Carrying, Known, Row
 from airflow_provider_docflow.reconcile.plan.comparing import Comparisons
@@ -63,6 +63,18 @@ class Plan:
     aged_from: tuple[str, ...] = ()
     rates: Rates | None = None
 
+    @property
+    def compared(self) -> Mapping[str, Comparison]:
+        """Return how documents have to agree: amounts do so in one currency only."""
+        own = [
+            name
+            for name, how in self.compare.items()
+            if how.kind == "amount" and not (self.rates and name in self.rates.names())
+        ]
+        if not own or not self.currency or self.currency in self.compare:
+            return self.compare
+        return {**self.compare, self.currency: same()}
+
     def layout(self, dates: Iterable[str] = ()) -> Layout:
         """Return the fields of the plan and how they are read.
 
@@ -85,7 +97,7 @@ class Plan:
         texts: dict[str, Kind] = dict.fromkeys((*identity, *self.show, self.currency), "text")
         own: dict[str, Kind] = dict.fromkeys((one.field for one in self.in_transit), "date")
         own |= {self.amount: "amount", **dict.fromkeys((*self.aged_from, *dates), "date")}
-        compared: dict[str, Kind] = {name: how.kind for name, how in self.compare.items()}
+        compared: dict[str, Kind] = {name: how.kind for name, how in self.compared.items()}
         if self.rates:
             self.rates.check()
             own |= self.rates.kinds()
@@ -153,7 +165,7 @@ def compute(
     layout = plan.layout(dates_of(sides.values()))
     counted = prepare(engine, layout, sides, plan.rates)
     progress("read", {key: one.rows for key, one in counted.items()})
-    ground = Ground(engine, layout, Comparisons(layout, plan.compare))
+    ground = Ground(engine, layout, Comparisons(layout, plan.compared))
     carrying = Carrying(engine, layout, sides, carried, known, plan.rates)
     added = carrying.run()
     ground.start({key: one.rows + added[key] for key, one in counted.items()})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
@@ -41,7 +41,8 @@ def match_subsets(ground: Ground, rule: SubsetSum, step: int) -> None:
 
 
 def _by_group(ground: Ground, rule: SubsetSum, side: str) -> dict[tuple[str, ...], list[Row]]:
-    shown = ", ".join([*(ground.col(side, name) for name in rule.by), ground.col(side, rule.total)])
+    shared = ground.grouped_by(side, rule.by, rule.total)
+    shown = ", ".join([*shared, ground.col(side, rule.total)])
     groups: dict[tuple[str, ...], list[Row]] = defaultdict(list)
     for part in ground.engine.stream(f"SELECT {side}.rid, {shown} FROM {ground.open_rows(side)}"):
         for rid, *key, amount in part:
@@ -54,26 +55,42 @@ def _decide(
     targets: Sequence[Row], candidates: Sequence[Row]
 ) -> tuple[list[tuple[int, tuple[int, ...]]], list[tuple[int, tuple[int, ...]]]]:
     """Return what is the only solution of its target and shares no document, and what is not."""
+    wanted = dict(targets)
     solved = {rid: list(combinations(candidates, amount)) for rid, amount in targets}
-    used: dict[int, int] = defaultdict(int)
-    for solutions in solved.values():
-        for row in {row for solution in solutions for row in solution}:
-            used[row] += 1
-    sure, doubtful = [], []
-    for target, solutions in solved.items():
-        if len(solutions) == 1 and all(used[row] == 1 for row in solutions[0]):
-            sure.append((target, solutions[0]))
-        elif solutions:
-            doubtful.append((target, tuple(sorted({row for solution in solutions for row in solution}))))
+    parts = {
+        rid: solutions[0] if len(solutions) == 1 else _taking_part(candidates, wanted[rid])
+        for rid, solutions in solved.items()
+        if solutions
+    }
+    used = Counter(row for rows in parts.values() for row in rows)
+    sure: list[tuple[int, tuple[int, ...]]] = []
+    doubtful: list[tuple[int, tuple[int, ...]]] = []
+    for target, rows in parts.items():
+        alone = len(solved[target]) == 1 and all(used[row] == 1 for row in rows)
+        (sure if alone else doubtful).append((target, rows))
     return sure, doubtful
 
 
-def combinations(candidates: Sequence[Row], total: Decimal, most: int = 2) -> Iterator[tuple[int, ...]]:
-    """Yield the first combinations of two or more that add up to a total.
+def _taking_part(candidates: Sequence[Row], total: Decimal) -> tuple[int, ...]:
+    """Return the documents of all combinations: which were found first depends on the order of the rows."""
+    return tuple(
+        sorted(
+            row
+            for at, (row, amount) in enumerate(candidates)
+            if any(combinations([*candidates[:at], *candidates[at + 1 :]], total - amount, 1, fewest=1))
+        )
+    )
+
+
+def combinations(
+    candidates: Sequence[Row], total: Decimal, most: int = 2, *, fewest: int = 2
+) -> Iterator[tuple[int, ...]]:
+    """Yield the first combinations that add up to a total.
 
     Meet in the middle: the sums of one half are looked up for each sum of the other.
 
     :param most: how many are enough; two tell that there is not only one.
+    :param fewest: documents that make a combination.
     """
     half = len(candidates) // 2
     first, second = _sums(candidates[:half]), sorted(_sums(candidates[half:]))
@@ -83,7 +100,7 @@ def combinations(candidates: Sequence[Row], total: Decimal, most: int = 2) -> It
         wanted = total - amount
         for at in range(bisect_left(keys, wanted), bisect_right(keys, wanted)):
             chosen = rows + second[at][1]
-            if len(chosen) < 2:
+            if len(chosen) < fewest:
                 continue
             yield tuple(sorted(chosen))
             count += 1
