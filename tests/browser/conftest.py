@@ -12,7 +12,7 @@ from tests.browser.world import DAG, OTHER_DAG, World
 from tests.rigs import airflow_home
 
 #: Milliseconds; a machine that others use, too, may be slow, and what is right still has to come.
-PATIENCE = 40_000
+PATIENCE = 90_000
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def browser(site: Site) -> Iterator[Any]:
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(
-            executable_path=chromium(), args=["--no-sandbox"], timeout=3 * PATIENCE
+            executable_path=chromium(), args=["--no-sandbox"], timeout=2 * PATIENCE
         )
         yield started
         started.close()

@@ -96,7 +96,7 @@ def serving(folder: Path, extra: Mapping[str, str]) -> Iterator[Site]:
         httpx2.get(f"{site.base_url}/api/v2/version", trust_env=False).raise_for_status()
 
     try:
-        server.wait_until(answers, seconds=180)
+        server.wait_until(answers, seconds=400)
         yield site
     finally:
         server.stop()
