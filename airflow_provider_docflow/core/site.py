@@ -6,6 +6,7 @@ import json as jsonlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -119,9 +120,7 @@ class Site:
     def url(self, path: str, **parts: Any) -> httpx2.URL:
         """Return ``base_url`` + ``path`` with ``parts`` filled in, each quoted."""
         filled = path.format(**{name: quote(str(value), safe="") for name, value in parts.items()})
-        if "://" in filled:
-            return httpx2.URL(filled)
-        return httpx2.URL(f"{self.base_url.rstrip('/')}/{filled.lstrip('/')}")
+        return _parsed(filled if "://" in filled else f"{self.base_url.rstrip('/')}/{filled.lstrip('/')}")
 
     def request(
         self,
@@ -153,10 +152,19 @@ class Site:
         )
 
 
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> httpx2.URL:
+    """Return an address, which is never changed in place: a batch asks for the same one at every request."""
+    return httpx2.URL(text)
+
+
 def _written(secret: str) -> set[str]:
     """Return a secret as it stands in texts, addresses, JSON and errors of Python."""
     quoted = {quote(secret, safe=""), quote(secret), quote_plus(secret), repr(secret)[1:-1]}
     return {secret, *quoted, *(jsonlib.dumps(secret, ensure_ascii=pure)[1:-1] for pure in (True, False))}
+
+
+_encode = jsonlib.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 def dumps(value: Any) -> bytes:
@@ -165,4 +173,4 @@ def dumps(value: Any) -> bytes:
     :raises TypeError: a value is no JSON value; a Decimal must have been given its form (number
         as text) by the profile, because a float would lose digits.
     """
-    return jsonlib.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return _encode(value).encode()

@@ -153,9 +153,11 @@ def differences(old: Document, new: Document) -> list[Difference]:
     return found
 
 
+_encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
 def _digest(data: dict[str, Any]) -> str:
-    text = json.dumps(data, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_encode(data).encode()).hexdigest()
 
 
 def _by_line_id(document: Document, chosen: Callable[[Line], dict[str, Any]]) -> dict[str, Any]:

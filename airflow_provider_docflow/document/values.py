@@ -64,7 +64,8 @@ Rate = Annotated[Decimal, PlainValidator(_exact(15, 12)), _AS_TEXT]
 def _identifier(value: str) -> str:
     if value != value.strip():
         raise ValueError("white space around it would make a second identity; remove it")
-    if any(unicodedata.category(character) in _INVISIBLE for character in value):
+    plain_ascii = value.isascii() and value.isprintable()
+    if not plain_ascii and any(unicodedata.category(character) in _INVISIBLE for character in value):
         raise ValueError("an invisible character in it would make a second identity; remove it")
     return value
 

@@ -11,6 +11,7 @@ import asyncio
 import io
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from contextvars import ContextVar
 from typing import Any
 from urllib.request import getproxies
@@ -24,7 +25,7 @@ _STARTED = "http11.send_request_headers.started"
 _OWN_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 #: Bytes of one line of a reply's head, as the client itself takes them.
 _LONGEST_LINE = 100 * 1024
-_LONGEST_PIECE = 512 * 1024
+_LONGEST_PIECE = 64 * 1024
 
 _QUOTING = (aiohttp.ClientResponseError, aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)
 
@@ -93,22 +94,28 @@ class Wire(httpx2.AsyncBaseTransport):
                 body = await reply.read()
         except (aiohttp.ClientError, OSError) as error:
             raise _translated(error) from None
-        return httpx2.Response(
+        answer = httpx2.Response(
             reply.status,
             headers=list(reply.raw_headers),
             stream=httpx2.ByteStream(body),
+            request=request,
             extensions={"http_version": b"HTTP/1.1", "reason_phrase": (reply.reason or "").encode()},
         )
+        answer.read()
+        return answer
 
     async def _head(self, request: httpx2.Request) -> aiohttp.ClientResponse:
         seconds = request.extensions.get("timeout", {})
-        # aiohttp limits no wait for a peer that takes no bytes; all of its waits together are the limit here.
-        async with asyncio.timeout(_sum(seconds, "pool", "connect", "write", "read")):
+        content = await request.aread()
+        # aiohttp limits no wait for a peer that takes no bytes. Where it may come to that, all waits together
+        # are the limit.
+        longest = _sum(seconds, "pool", "connect", "write", "read") if len(content) > _LONGEST_PIECE else None
+        async with asyncio.timeout(longest) if longest else nullcontext():
             return await self._session().request(
                 request.method,
                 _address(request),
                 headers=_headers(request.headers),
-                data=_body(await request.aread()),
+                data=_body(content),
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(
                     total=None,
@@ -161,7 +168,9 @@ def _body(content: bytes) -> bytes | io.BytesIO | None:
 
 
 def _headers(headers: httpx2.Headers) -> list[tuple[str, str]]:
-    return [(name.decode("ascii"), value.decode(headers.encoding)) for name, value in headers.raw]
+    raw = headers.raw
+    encoding = "ascii" if all(value.isascii() for _, value in raw) else headers.encoding
+    return [(name.decode("ascii"), value.decode(encoding)) for name, value in raw]
 
 
 def _sum(seconds: dict[str, float | None], *names: str) -> float | None:

@@ -101,17 +101,17 @@ class Audit(Store):
         rows = []
         for event in events:
             length, previous = heads[event.chain]
-            body = {"salt": secrets.token_hex(16), "payload": event.payload}
+            body = json_text({"salt": secrets.token_hex(16), "payload": event.payload})
             row: dict[str, Any] = {
                 "chain": event.chain,
                 "sequence": length + 1,
                 "kind": event.kind,
                 "at": now,
-                "payload_digest": _payload_digest(body),
+                "payload_digest": _digest(body),
                 "previous": previous,
             }
             row["hash"] = _event_hash(row)
-            row["payload"] = self._cipher.seal(body)
+            row["payload"] = self._cipher.seal_text(body)
             heads[event.chain] = (length + 1, row["hash"])
             rows.append(row)
         insert_rows(connection, audit_event, rows)
@@ -194,7 +194,7 @@ class Audit(Store):
             body = self._cipher.open(row["payload"])
         except LedgerUnavailable:
             return [f"{where} has a payload that no key opens"]
-        same = hmac.compare_digest(row["payload_digest"], _payload_digest(body))
+        same = hmac.compare_digest(row["payload_digest"], _digest(json_text(body)))
         return [] if same else [f"{where} has another payload than the one recorded"]
 
     def purge(self, chain: str, *, before: datetime, actor: str, tx: Connection | None = None) -> int:
@@ -236,8 +236,8 @@ def _rows(connection: Connection, chain: str) -> list[RowMapping]:
     return list(connection.execute(query).mappings())
 
 
-def _payload_digest(body: Any) -> str:
-    return hashlib.sha256(json_text(body).encode("utf-8")).hexdigest()
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def _event_hash(row: Any) -> str:

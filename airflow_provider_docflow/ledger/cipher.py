@@ -31,7 +31,11 @@ class Cipher:
 
     def seal(self, value: Any) -> str:
         """Return the value, which must be JSON, as encrypted text."""
-        return self._fernet.encrypt(json_text(value).encode("utf-8")).decode("ascii")
+        return self.seal_text(json_text(value))
+
+    def seal_text(self, text: str) -> str:
+        """Do the same for a value that is canonical JSON text already."""
+        return self._fernet.encrypt(text.encode("utf-8")).decode("ascii")
 
     def open(self, text: str) -> Any:
         """Return the value that :meth:`seal` encrypted.

@@ -35,7 +35,13 @@ class Name(TypeDecorator[str]):
 
     def bind_processor(self, dialect: Dialect) -> Callable[[str | None], str | None]:
         """Return the check itself: most values of a row pass it, so that every call around it counts."""
-        return lambda value: self.process_bind_param(value, dialect)
+        length = self.length
+
+        def process(value: str | None) -> str | None:
+            plain = type(value) is str and len(value) <= length and value.isascii() and "\x00" not in value
+            return value if plain else self.process_bind_param(value, dialect)
+
+        return process
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Refuse what some database would cut, reject or store otherwise."""
@@ -72,6 +78,22 @@ class Utc(TypeDecorator[datetime]):
         if dialect.name in ("mysql", "mariadb"):
             return dialect.type_descriptor(mysql.DATETIME(fsp=6))
         return dialect.type_descriptor(DateTime())
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any]:
+        """Return the check, which remembers its last answer: most rows of a statement name one instant."""
+        bound = super().bind_processor(dialect)
+        assert bound is not None
+        last: tuple[datetime | None, Any] = (None, bound(None))
+
+        def process(value: datetime | None) -> Any:
+            nonlocal last
+            known, answer = last
+            if value is not known:
+                answer = bound(value)
+                last = (value, answer)
+            return answer
+
+        return process
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Refuse an instant without a time zone."""

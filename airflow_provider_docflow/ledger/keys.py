@@ -124,7 +124,8 @@ def _name_problem(name: str, value: object) -> str:
         return f"is longer than {_LONGEST} characters"
     if value != value.strip():
         return "has white space around it"
-    if any(unicodedata.category(character) in _INVISIBLE for character in value):
+    plain_ascii = value.isascii() and value.isprintable()
+    if not plain_ascii and any(unicodedata.category(character) in _INVISIBLE for character in value):
         return "has an invisible character in it"
     return ""
 

@@ -221,14 +221,18 @@ class Deciding(Sending):
             )
         self._tell_overdrawn(connection, [(wanted[row["digest"]][0], row) for row in free], over)
         known = self._receipts(connection, [row["id"] for row in rows.values()])
-        return [self._adopted(rows[request.key.digest], receipt, known) for request, receipt in pairs]
+        return [
+            self._adopted(request.key, rows[request.key.digest], receipt, known) for request, receipt in pairs
+        ]
 
-    def _adopted(self, row: dict[str, Any], receipt: Receipt, known: dict[int, Receipt]) -> Reservation:
+    def _adopted(
+        self, key: IntentKey, row: dict[str, Any], receipt: Receipt, known: dict[int, Receipt]
+    ) -> Reservation:
         found = known.get(row["id"])
         if found is None:
-            return reservation(row, "busy")
+            return reservation(key, row, "busy")
         same = ref_key(found.ref) == ref_key(receipt.ref)
-        return reservation(row, "done" if same else "changed", found=found)
+        return reservation(key, row, "done" if same else "changed", found=found)
 
     def _tell_overdrawn(
         self,

@@ -178,7 +178,8 @@ class Reserving(IntentRows):
             if row["id"] in over and status == "fresh":
                 status = "held"
             token = row["lease_token"] if status in ("fresh", "resume") else ""
-            answers.append(reservation(row, status, token=token, found=receipts.get(row["id"])))
+            found = receipts.get(row["id"])
+            answers.append(reservation(request.key, row, status, token=token, found=found))
         return answers
 
 

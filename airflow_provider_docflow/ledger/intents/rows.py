@@ -166,10 +166,12 @@ def is_leased(row: Any, now: datetime) -> bool:
     return bool(row["lease_token"]) and row["lease_until"] is not None and row["lease_until"] > now
 
 
-def reservation(row: Any, status: Status, *, token: str = "", found: Receipt | None = None) -> Reservation:
-    """Return what the caller gets to know of a row."""
+def reservation(
+    key: IntentKey, row: Any, status: Status, *, token: str = "", found: Receipt | None = None
+) -> Reservation:
+    """Return what the caller gets to know of the row of a key."""
     return Reservation(
-        key=key_of(row),
+        key=key,
         intent_id=row["id"],
         status=status,
         lease_token=token,
