@@ -238,10 +238,8 @@ class SystemProfile:
     """Written after third-party text alone; forms, docs and the capability table say so."""
     clock: Callable[[Site], Exchange[datetime]] | None = None
     """Asks the system for its own time, where its replies carry none."""
-    default_port: int | None = None
     timeout_seconds: float = 30.0
     max_connections: int = 8
-    settings_note: str = ""
     resolve: Callable[[Mapping[str, Any]], SystemProfile] | None = None
     """For products whose documents the connection itself names (SQL tables, a REST API of the user)."""
 

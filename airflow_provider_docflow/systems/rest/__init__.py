@@ -104,5 +104,4 @@ PROFILE = SystemProfile(
         "client_secret": secret_field("Client secret"),
         **COMMON_FIELDS,
     },
-    settings_note="What it can do is what the profile declares.",
 )

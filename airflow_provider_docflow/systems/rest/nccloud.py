@@ -21,7 +21,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
 from typing import Any, Literal
 from urllib.parse import quote
@@ -33,7 +32,7 @@ from airflow_provider_docflow.core.calls import call, dig
 from airflow_provider_docflow.core.conn_fields import text
 from airflow_provider_docflow.core.error_rules import ErrorRule, RemoteError
 from airflow_provider_docflow.core.exchange import Exchange
-from airflow_provider_docflow.core.profile import SystemProfile, Token
+from airflow_provider_docflow.core.profile import Token
 from airflow_provider_docflow.core.requests import with_headers
 from airflow_provider_docflow.core.rest import Scheme, rest_profile
 from airflow_provider_docflow.core.site import Site
@@ -44,7 +43,7 @@ from airflow_provider_docflow.systems.rest.templated import (
     TOLD,
     Form,
     Product,
-    documents,
+    experimental,
     instance,
     meanings,
 )
@@ -157,11 +156,6 @@ def _words(settings: Mapping[str, Any]) -> Mapping[str, Words]:
 PRODUCT = Product(defaults={}, flatten=_flatten, words=_words)
 
 
-def resolve(settings: Mapping[str, Any]) -> SystemProfile:
-    """Return the profile of a connection with these settings."""
-    return replace(PROFILE, documents=documents(PRODUCT, settings), resolve=None)
-
-
 _FIELDS: Mapping[str, Mapping[str, Any]] = {
     "public_key": text("Public key", "Of the application, in base64; it seeds the signatures, so keep it."),
     "biz_center": text("Account set", "Code of the account set (biz_center)."),
@@ -191,7 +185,7 @@ _FIELDS: Mapping[str, Mapping[str, Any]] = {
     "lifecycle": text("Lifecycle", 'JSON: word of the status field → lifecycle, {"1": "active"}.'),
     "approval": text("Approval", 'JSON: word of the status field → approval, {"1": "approved"}.'),
 }
-PROFILE = replace(
+PROFILE = experimental(
     rest_profile(
         name="nccloud",
         title="Yonyou NC Cloud",
@@ -207,9 +201,8 @@ PROFILE = replace(
         error=_error,
         errors=(ErrorRule(raises=exc.Rejected, code=("success=false",)),),
     ),
+    PRODUCT,
     login_by=("biz_center", "dsname", "user_code"),
-    experimental=True,
-    resolve=resolve,
 )
 
-__all__ = ["PRODUCT", "PROFILE", "call_signature", "resolve", "salt_of", "token_signature"]
+__all__ = ["PRODUCT", "PROFILE", "call_signature", "salt_of", "token_signature"]

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
 from typing import Any
 from xml.etree import ElementTree
@@ -32,7 +31,7 @@ from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import call, dig
 from airflow_provider_docflow.core.conn_fields import text
 from airflow_provider_docflow.core.exchange import Exchange
-from airflow_provider_docflow.core.profile import SystemProfile, Token
+from airflow_provider_docflow.core.profile import Token
 from airflow_provider_docflow.core.requests import with_headers
 from airflow_provider_docflow.core.rest import Scheme, rest_profile
 from airflow_provider_docflow.core.site import Site
@@ -42,7 +41,7 @@ from airflow_provider_docflow.systems.rest.templated import (
     TOLD,
     Form,
     Product,
-    documents,
+    experimental,
     instance,
     meanings,
 )
@@ -136,12 +135,7 @@ PRODUCT = Product(
 )
 
 
-def resolve(settings: Mapping[str, Any]) -> SystemProfile:
-    """Return the profile of a connection with these settings."""
-    return replace(PROFILE, documents=documents(PRODUCT, settings), resolve=None)
-
-
-PROFILE = replace(
+PROFILE = experimental(
     rest_profile(
         name="seeyon",
         title="Seeyon",
@@ -178,9 +172,8 @@ PROFILE = replace(
             },
         ),
     ),
+    PRODUCT,
     login_by=("login_name",),
-    experimental=True,
-    resolve=resolve,
 )
 
-__all__ = ["PRODUCT", "PROFILE", "resolve"]
+__all__ = ["PRODUCT", "PROFILE"]

@@ -12,14 +12,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
-from airflow_provider_docflow.core.calls import Answer, fetch
+from airflow_provider_docflow.core.calls import Answer, about, fetch
 from airflow_provider_docflow.core.exchange import Exchange, TokenWanted
-from airflow_provider_docflow.core.paging import one_by_one
+from airflow_provider_docflow.core.oa.writing import numbers_text
+from airflow_provider_docflow.core.paging import one_by_one, read_one_by_one
 from airflow_provider_docflow.core.profile import (
     ApprovalEntry,
     DocumentProfile,
     Probe,
     Reading,
+    SystemProfile,
     Write,
     WriteItem,
     Written,
@@ -65,6 +67,16 @@ def instance(site: Site) -> Exchange[str]:
     return name
 
 
+def experimental(profile: SystemProfile, product: Product, *, login_by: tuple[str, ...]) -> SystemProfile:
+    """Return the profile of a product that nobody has confirmed: its documents are what a connection says."""
+
+    def resolve(settings: Mapping[str, Any]) -> SystemProfile:
+        return replace(made, documents=documents(product, settings), resolve=None)
+
+    made = replace(profile, login_by=login_by, experimental=True, resolve=resolve)
+    return made
+
+
 def documents(product: Product, settings: Mapping[str, Any]) -> dict[str, DocumentProfile]:
     """Return the document types that a connection's forms name.
 
@@ -102,16 +114,13 @@ class _Runs:
         self.product, self.form = product, form
 
     def read(self, site: Site, refs: Sequence[DocumentRef]) -> Exchange[list[Reading | exc.DocflowError]]:
-        found: list[Reading | exc.DocflowError] = []
-        for ref in refs:
-            try:
-                found.append((yield from self._read_one(site, ref)))
-            except exc.DocflowError as error:
-                error.document = error.document or str(ref)
-                found.append(error)
-        return found
+        return (yield from read_one_by_one(self._read_one)(site, refs))
 
     def _read_one(self, site: Site, ref: DocumentRef) -> Exchange[Reading]:
+        with about(str(ref)):
+            return (yield from self._shown(site, ref))
+
+    def _shown(self, site: Site, ref: DocumentRef) -> Exchange[Reading]:
         answer = yield from self._ask(site, "read", ref)
         raw = self.product.flatten(self.form, ref, answer.body)
         if raw is None:
@@ -140,23 +149,14 @@ class _Runs:
             raise exc.InvalidDocument("there is no form to write to.", remedy="Give the write its reference.")
         text = f"{note(item)} [{item.mark}]"
         request = self.form.asks["write_back"].request(site, item.ref, text=text, mark=item.mark)
-        try:
+        with about(str(item.ref)):
             yield from fetch(site, request, writes=True, want_json=self.product.want_json)
-        except exc.DocflowError as error:
-            error.document = error.document or str(item.ref)
-            raise
         return Written(ref=item.ref)
 
 
 def note(item: WriteItem) -> str:
     """Return what is written back: ``text``, or the numbers of ``links``."""
-    told: dict[str, list[str]] = {}
-    for link in item.arguments.get("links") or ():
-        where = f" ({link['system']})" if link.get("system") else ""
-        kind = str(link.get("document_type") or "").replace("_", " ")
-        told.setdefault(f"{kind}{where}", []).append(str(link.get("number") or link.get("internal_id") or ""))
-    listed = "; ".join(f"{kind}: {', '.join(numbers)}" for kind, numbers in told.items())
-    return str(item.arguments.get("text") or "") or listed
+    return str(item.arguments.get("text") or "") or numbers_text(item)
 
 
 def _noted(reading: Reading, item: WriteItem) -> bool:
@@ -178,4 +178,4 @@ def meanings(settings: Mapping[str, Any], name: str, default: Mapping[str, str])
     return {**default, **{str(word): str(meaning) for word, meaning in read.items()}}
 
 
-__all__ = ["TOLD", "Ask", "Form", "Product", "documents", "instance", "meanings", "note"]
+__all__ = ["TOLD", "Ask", "Form", "Product", "experimental", "instance", "meanings", "note"]

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -30,7 +29,7 @@ from airflow_provider_docflow.core.calls import call, dig
 from airflow_provider_docflow.core.conn_fields import text
 from airflow_provider_docflow.core.error_rules import ErrorRule, RemoteError
 from airflow_provider_docflow.core.exchange import Exchange
-from airflow_provider_docflow.core.profile import ApprovalEntry, SystemProfile, Token
+from airflow_provider_docflow.core.profile import ApprovalEntry, Token
 from airflow_provider_docflow.core.requests import with_headers
 from airflow_provider_docflow.core.rest import Scheme, rest_profile
 from airflow_provider_docflow.core.site import Site
@@ -41,7 +40,7 @@ from airflow_provider_docflow.systems.rest.templated import (
     TOLD,
     Form,
     Product,
-    documents,
+    experimental,
     instance,
     meanings,
 )
@@ -193,11 +192,6 @@ PRODUCT = Product(
 )
 
 
-def resolve(settings: Mapping[str, Any]) -> SystemProfile:
-    """Return the profile of a connection with these settings."""
-    return replace(PROFILE, documents=documents(PRODUCT, settings), resolve=None)
-
-
 _FIELDS: Mapping[str, Mapping[str, Any]] = {
     "spk": text("spk", "The server's public key, as the registration (regist) gave it."),
     "user_id": text("User id", "Id, not login name, of the user as whom calls are made."),
@@ -217,7 +211,7 @@ _FIELDS: Mapping[str, Mapping[str, Any]] = {
     ),
     "decisions": text("Decisions", 'JSON: operateType of an opinion → decision, {"批准": "approved"}.'),
 }
-PROFILE = replace(
+PROFILE = experimental(
     rest_profile(
         name="weaver",
         title="Weaver e-cology",
@@ -229,9 +223,8 @@ PROFILE = replace(
         error=_error,
         errors=ERRORS,
     ),
+    PRODUCT,
     login_by=("user_id",),
-    experimental=True,
-    resolve=resolve,
 )
 
-__all__ = ["PRODUCT", "PROFILE", "resolve"]
+__all__ = ["PRODUCT", "PROFILE"]

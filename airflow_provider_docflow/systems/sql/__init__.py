@@ -132,5 +132,4 @@ PROFILE = SystemProfile(
         },
     },
     ui_field_behaviour={"hidden_fields": ["host", "schema", "port", "login", "password", "extra"]},
-    settings_note="Needs docflow_receipt and docflow_instance in the database.",
 )

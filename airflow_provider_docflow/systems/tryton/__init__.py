@@ -94,7 +94,6 @@ PROFILE = SystemProfile(
         "relabeling": {"schema": "Database"},
         "placeholders": {"host": "https://tryton.example.com", "schema": "production", "login": "docflow"},
     },
-    default_port=8000,
     timeout_seconds=60.0,
     max_connections=2,
 )

@@ -14,15 +14,14 @@ from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.exchange import Exchange
-from airflow_provider_docflow.core.profile import DocumentProfile
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.core.states import Words
 from airflow_provider_docflow.document import DocumentType
-from airflow_provider_docflow.systems.tryton import describing, feeds, kinds
+from airflow_provider_docflow.systems.tryton import kinds
 from airflow_provider_docflow.systems.tryton.buttons import button
 from airflow_provider_docflow.systems.tryton.creates import creator
 from airflow_provider_docflow.systems.tryton.invoicing import prepare
-from airflow_provider_docflow.systems.tryton.links import web_link
+from airflow_provider_docflow.systems.tryton.profiles import document_profile
 from airflow_provider_docflow.systems.tryton.wire import Row, rows
 
 POST_BATCH = 20
@@ -128,10 +127,8 @@ def _explain(site: Site, chosen: Sequence[Row], error: exc.DocflowError) -> Exch
     )
 
 
-DOCUMENT = DocumentProfile(
-    read=feeds.reader(KIND),
-    search=feeds.searcher(KIND),
-    changes=feeds.watcher(KIND),
+DOCUMENT = document_profile(
+    KIND,
     create=creator(KIND, prepare),
     actions={
         "submit": button(
@@ -160,9 +157,4 @@ DOCUMENT = DocumentProfile(
         ),
     },
     stages={"saved": (), "submitted": ("submit",), "posted": ("post",)},
-    link=web_link(KIND),
-    describe=describing.describer(KIND),
-    permissions=describing.permissions(KIND),
-    page_size=feeds.PAGE_SIZE,
-    axes=KIND.told,
 )

@@ -12,13 +12,12 @@ from typing import Any
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.exchange import Exchange
 from airflow_provider_docflow.core.profile import (
-    DocumentProfile,
     WriteItem,
 )
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.core.states import Words
 from airflow_provider_docflow.document import DocumentType
-from airflow_provider_docflow.systems.tryton import describing, feeds, kinds
+from airflow_provider_docflow.systems.tryton import kinds
 from airflow_provider_docflow.systems.tryton.amends import amender
 from airflow_provider_docflow.systems.tryton.buttons import button
 from airflow_provider_docflow.systems.tryton.creates import (
@@ -29,9 +28,9 @@ from airflow_provider_docflow.systems.tryton.creates import (
     each,
 )
 from airflow_provider_docflow.systems.tryton.lines import check_tax
-from airflow_provider_docflow.systems.tryton.links import web_link
 from airflow_provider_docflow.systems.tryton.marks import marked
 from airflow_provider_docflow.systems.tryton.order_lines import header, order_lines
+from airflow_provider_docflow.systems.tryton.profiles import document_profile
 from airflow_provider_docflow.systems.tryton.trade import trade_of
 from airflow_provider_docflow.systems.tryton.wire import Row
 
@@ -146,10 +145,8 @@ def _prepare(
     return each(build, items)
 
 
-DOCUMENT = DocumentProfile(
-    read=feeds.reader(KIND),
-    search=feeds.searcher(KIND),
-    changes=feeds.watcher(KIND),
+DOCUMENT = document_profile(
+    KIND,
     create=creator(KIND, _prepare),
     amend=amender(KIND),
     actions={
@@ -172,9 +169,4 @@ DOCUMENT = DocumentProfile(
         ),
     },
     stages={"saved": (), "submitted": ("submit",), "confirmed": ("submit", "confirm")},
-    link=web_link(KIND),
-    describe=describing.describer(KIND),
-    permissions=describing.permissions(KIND),
-    page_size=feeds.PAGE_SIZE,
-    axes=KIND.told,
 )

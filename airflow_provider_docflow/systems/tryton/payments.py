@@ -13,16 +13,16 @@ from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.exchange import Exchange
-from airflow_provider_docflow.core.profile import DocumentProfile, WriteItem
+from airflow_provider_docflow.core.profile import WriteItem
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.core.states import Words
 from airflow_provider_docflow.document import Document, DocumentType
-from airflow_provider_docflow.systems.tryton import describing, feeds, kinds, masters
+from airflow_provider_docflow.systems.tryton import kinds, masters
 from airflow_provider_docflow.systems.tryton.buttons import button
 from airflow_provider_docflow.systems.tryton.creates import Company, Values, creator, document_in, each
 from airflow_provider_docflow.systems.tryton.lines import refuse
-from airflow_provider_docflow.systems.tryton.links import web_link
 from airflow_provider_docflow.systems.tryton.marks import marked
+from airflow_provider_docflow.systems.tryton.profiles import document_profile
 from airflow_provider_docflow.systems.tryton.wire import Row, rows
 
 PRESS_BATCH = 50
@@ -175,10 +175,8 @@ def _journal(site: Site, document: Document, journals: Sequence[Row]) -> int:
     return int(fitting[0]["id"])
 
 
-DOCUMENT = DocumentProfile(
-    read=feeds.reader(KIND),
-    search=feeds.searcher(KIND),
-    changes=feeds.watcher(KIND),
+DOCUMENT = document_profile(
+    KIND,
     create=creator(KIND, _prepare),
     actions={
         "submit": button(
@@ -197,9 +195,4 @@ DOCUMENT = DocumentProfile(
         ),
     },
     stages={"saved": (), "submitted": ("submit",), "approved": ("submit", "approve")},
-    link=web_link(KIND),
-    describe=describing.describer(KIND),
-    permissions=describing.permissions(KIND),
-    page_size=feeds.PAGE_SIZE,
-    axes=KIND.told,
 )

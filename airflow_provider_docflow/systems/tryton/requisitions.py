@@ -11,17 +11,17 @@ from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.exchange import Exchange
-from airflow_provider_docflow.core.profile import ApprovalEntry, DocumentProfile, WriteItem
+from airflow_provider_docflow.core.profile import ApprovalEntry, WriteItem
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.core.states import Words
 from airflow_provider_docflow.document import Document, DocumentType
-from airflow_provider_docflow.systems.tryton import describing, feeds, kinds, masters
+from airflow_provider_docflow.systems.tryton import kinds, masters
 from airflow_provider_docflow.systems.tryton.buttons import button
 from airflow_provider_docflow.systems.tryton.creates import Company, Values, creator, document_in, each
 from airflow_provider_docflow.systems.tryton.lines import Goods, line_values, numbered, refuse
-from airflow_provider_docflow.systems.tryton.links import web_link
 from airflow_provider_docflow.systems.tryton.marks import marked
 from airflow_provider_docflow.systems.tryton.masters import Found
+from airflow_provider_docflow.systems.tryton.profiles import document_profile
 from airflow_provider_docflow.systems.tryton.trade import goods_of
 from airflow_provider_docflow.systems.tryton.wire import Row
 
@@ -207,10 +207,8 @@ def _build_lines(document: Document, goods: Goods, suppliers: Found) -> list[Val
 
 
 _DECIDED = ("approved", "processing", "done")
-DOCUMENT = DocumentProfile(
-    read=feeds.reader(KIND),
-    search=feeds.searcher(KIND),
-    changes=feeds.watcher(KIND),
+DOCUMENT = document_profile(
+    KIND,
     create=creator(KIND, _prepare),
     actions={
         "submit": button(
@@ -221,10 +219,5 @@ DOCUMENT = DocumentProfile(
         "cancel": button(KIND, "cancel", before=("draft",), after=("cancelled",), batch_size=PRESS_BATCH),
     },
     stages={"saved": (), "submitted": ("submit",)},
-    link=web_link(KIND),
-    describe=describing.describer(KIND),
-    permissions=describing.permissions(KIND),
-    page_size=feeds.PAGE_SIZE,
-    axes=KIND.told,
     approves=True,
 )

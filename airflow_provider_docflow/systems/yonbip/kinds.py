@@ -20,6 +20,8 @@ from airflow_provider_docflow.core.unsaid import refuse_unsaid
 from airflow_provider_docflow.document import Document, DocumentRef, DocumentType, Line, document_from_json
 
 Raw = Mapping[str, Any]
+ONE_UNIT = {"invExchRate": 1, "invPriceExchRate": 1, "unitExchangeType": 0, "unitExchangeTypePrice": 0}
+"""What a line says whose quantity, price and stock are in the same unit: no conversion, and a fixed one."""
 
 
 @dataclass(frozen=True, kw_only=True)

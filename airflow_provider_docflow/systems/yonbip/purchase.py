@@ -26,6 +26,7 @@ from airflow_provider_docflow.systems.yonbip.figures import (
     rate_of,
 )
 from airflow_provider_docflow.systems.yonbip.kinds import (
+    ONE_UNIT,
     Kind,
     Raw,
     business_date,
@@ -38,7 +39,7 @@ from airflow_provider_docflow.systems.yonbip.kinds import (
     text_in,
 )
 from airflow_provider_docflow.systems.yonbip.settings import tax_item
-from airflow_provider_docflow.systems.yonbip.states import all_lines, approval_word
+from airflow_provider_docflow.systems.yonbip.states import APPROVAL, all_lines
 
 LINES = "purchaseOrders"
 MAPPED: Mapping[str, str] = {
@@ -96,10 +97,7 @@ def _line(site: Site, document: Document, line: Line, figures: Figures, row: int
         "product_cCode": line.item_id,
         **dict.fromkeys(("qty", "subQty", "priceQty"), quantity),
         **dict.fromkeys(("unit_code", "purUOM_Code", "priceUOM_Code"), line.unit_code),
-        "invExchRate": 1,
-        "invPriceExchRate": 1,
-        "unitExchangeType": 0,
-        "unitExchangeTypePrice": 0,
+        **ONE_UNIT,
         **numbers(
             oriUnitPrice=figures.net_price,
             oriTaxUnitPrice=figures.gross_price,
@@ -179,18 +177,6 @@ def _price(
 
 
 _STATUS = Words(at="status", words={"0": "draft", "1": "active", "2": "closed", "3": "submitted"})
-_APPROVAL = Words(
-    at=approval_word,
-    words={
-        "0": "none",
-        "0/0": "none",
-        "0/1": "pending",
-        "0/3": "rejected",
-        "0/4": "returned",
-        **dict.fromkeys(("3", "3/0", "3/1"), "pending"),
-        **dict.fromkeys(("1", "1/0", "1/2", "2", "2/0", "2/2"), "approved"),
-    },
-)
 _SHARE = {"1": "complete", "2": "none", "3": "partial", "4": "complete", "mixed": "partial"}
 
 KIND = Kind(
@@ -202,7 +188,7 @@ KIND = Kind(
     content=content,
     axes={
         "lifecycle": _STATUS,
-        "approval": _APPROVAL,
+        "approval": APPROVAL,
         "fulfilment": Words(at=all_lines(LINES, "inWHStatus"), words=_SHARE),
         "invoicing": Words(at=all_lines(LINES, "invoiceStatus"), words=_SHARE),
         "payment": Words(at=all_lines(LINES, "payStatus"), words=_SHARE),

@@ -22,6 +22,7 @@ from airflow_provider_docflow.systems.yonbip.figures import (
     rate_of,
 )
 from airflow_provider_docflow.systems.yonbip.kinds import (
+    ONE_UNIT,
     Kind,
     Raw,
     business_date,
@@ -35,7 +36,7 @@ from airflow_provider_docflow.systems.yonbip.kinds import (
     text_in,
 )
 from airflow_provider_docflow.systems.yonbip.settings import tax_item
-from airflow_provider_docflow.systems.yonbip.states import approval_word
+from airflow_provider_docflow.systems.yonbip.states import APPROVAL
 
 LINES = "orderDetails"
 MAPPED: Mapping[str, str] = {
@@ -117,10 +118,7 @@ def _line(site: Site, document: Document, line: Line, figures: Figures, at: str)
         "settlementOrgId": document.company_code,
         **dict.fromkeys(("masterUnitId", "iProductAuxUnitId", "iProductUnitId"), line.unit_code),
         **dict.fromkeys(("qty", "subQty", "priceQty"), number(figures.quantity, f"{at}.quantity")),
-        "invExchRate": 1,
-        "invPriceExchRate": 1,
-        "unitExchangeType": 0,
-        "unitExchangeTypePrice": 0,
+        **ONE_UNIT,
         "taxId": tax_item(site, figures.percent, f"{at}.tax_percent"),
         "orderProductType": "SALE",
         **numbers(oriTaxUnitPrice=figures.gross_price, oriSum=figures.gross),
@@ -191,17 +189,6 @@ _LIFECYCLE = Words(
         "OPPOSE": "cancelled",
     },
 )
-_APPROVAL = Words(
-    at=approval_word,
-    words={
-        **dict.fromkeys(("0", "0/0"), "none"),
-        "0/1": "pending",
-        "0/3": "rejected",
-        "0/4": "returned",
-        **dict.fromkeys(("3", "3/0", "3/1"), "pending"),
-        **dict.fromkeys(("1", "1/0", "1/2", "2", "2/0", "2/2"), "approved"),
-    },
-)
 _SHARE = {"0": "none", "1": "partial", "2": "complete"}
 _PAYMENT = Words(
     at="payStatusCode",
@@ -222,7 +209,7 @@ KIND = Kind(
     content=content,
     axes={
         "lifecycle": _LIFECYCLE,
-        "approval": _APPROVAL,
+        "approval": APPROVAL,
         "fulfilment": Words(at="entireIssueStatus", words=_SHARE),
         "invoicing": Words(at="entireInvoiceStatus", words=_SHARE),
         "payment": _PAYMENT,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from airflow_provider_docflow.core.states import Words
+
 COMPLETE = frozenset({"1", "4"})
 """Done, and ended by hand."""
 
@@ -19,6 +21,19 @@ def approval_word(raw: Mapping[str, Any]) -> str:
     if status is None:
         return ""
     return f"{status}" if verified in (None, "") else f"{status}/{verified}"
+
+
+APPROVAL = Words(
+    at=approval_word,
+    words={
+        **dict.fromkeys(("0", "0/0"), "none"),
+        "0/1": "pending",
+        "0/3": "rejected",
+        "0/4": "returned",
+        **dict.fromkeys(("3", "3/0", "3/1"), "pending"),
+        **dict.fromkeys(("1", "1/0", "1/2", "2", "2/0", "2/2"), "approved"),
+    },
+)
 
 
 def all_lines(lines: str, name: str) -> Callable[[Mapping[str, Any]], str]:
