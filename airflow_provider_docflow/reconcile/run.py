@@ -158,7 +158,8 @@ class Running:
         def told(rows: int) -> None:
             self.progress(f"reading {source.title()}", {"rows": rows})
 
-        reading = Reading(fields, since=since, progress=told, ledger_conn_id=self.ledger_conn_id)
+        told_of = {"ledger_conn_id": self.ledger_conn_id, "source": source.title()}
+        reading = Reading(fields, since=since, progress=told, **told_of)
         source.load(self.engine, f"raw_{name}", reading)
 
     def _last_as_of(self) -> Any:

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -161,6 +162,94 @@ def test_an_empty_side_is_refused_unless_it_may_be(engine: DuckEngine) -> None:
         compute(engine, PLAN, {"l": full.side(), "r": empty.side()})
     empty.may_be_empty = True
     assert len(list(items(compute(engine, PLAN, {"l": full.side(), "r": empty.side()}).ground))) == 3
+
+
+def read(engine: DuckEngine, source: Source) -> list[dict[str, Any]]:
+    """Return the documents of a source, as the plan reads them."""
+    layout = PLAN.layout()
+    source.load(engine, "raw_l", Reading(layout.read))
+    engine.make("raw_r", "SELECT * FROM raw_l WHERE 1 = 0")
+    other = replace(source.side(), may_be_empty=True)
+    computed = compute(engine, PLAN, {"l": source.side(), "r": other})
+    return [dict(one.left[0]) for one in items(computed.ground)]
+
+
+def text_file(folder: Path, text: str, encoding: str = "utf-8", **more: Any) -> FileSource:
+    path = folder / "a.csv"
+    path.write_bytes(text.encode(encoding))
+    return FileSource(path=str(path), **more)
+
+
+A = {"id": "A", "amount": Decimal(10), "currency": "CNY", "day": None}
+
+
+@pytest.mark.parametrize(
+    ("text", "more"),
+    [
+        ("id,amount,currency,day\nA,10,CNY,\n", {}),
+        ("id;amount;currency;day\nA;10;CNY;\n", {}),
+        ("id\tamount\tcurrency\tday\r\nA\t10\tCNY\t\r\n", {}),
+        ('\ufeff"id","amount","currency","day"\n"A","10","CNY",\n\n', {}),
+        ("id,amount,currency,day,备注,rid,ID,x,x,\nA,10,CNY,,采购,7,B,1,2,3\n", {"encoding": "gbk"}),
+        ("id,amount,currency,day,备注\nA,10,CNY,,采购\n", {"encoding": "utf-16"}),
+    ],
+)
+def test_a_csv_is_read_as_it_is_written(
+    engine: DuckEngine, tmp_path: Path, text: str, more: dict[str, str]
+) -> None:
+    path = text_file(tmp_path, text, more.get("encoding", "utf-8")).path
+    assert read(engine, FileSource(path=path, **more)) == [A]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("id,amount,currency,day\nA,10,CNY,\nB,1", "Line: 3"),
+        ("id,amount,currency,day\nA,10\nB,11,CNY,\n", "Line: 2"),
+        ('id,amount,currency,day\nA,10,CNY,\n"B,1,CNY,\nC,1,CNY,\n', "Line: 3"),
+        ("orders of today\nid,amount,currency,day\nA,10,CNY,\n", "Line: 2"),
+        ("id,amount,amount,currency,day\nA,10,11,CNY,\n", "two columns"),
+        ("", "has no column"),
+    ],
+)
+def test_half_a_file_gives_nothing(engine: DuckEngine, tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(exc.InvalidDocument, match=words) as raised:
+        read(engine, text_file(tmp_path, text))
+    assert "B,1" not in str(raised.value), "what stands in it is not for the log"
+
+
+def test_a_csv_of_another_encoding_is_refused(engine: DuckEngine, tmp_path: Path) -> None:
+    with pytest.raises(exc.InvalidDocument, match="encoding"):
+        read(engine, text_file(tmp_path, "id,amount,currency,day,备注\nA,10,CNY,,采购\n", "gbk"))
+    with pytest.raises(exc.Misconfigured, match="encoding"):
+        read(engine, FileSource(path=str(tmp_path / "a.csv"), encoding="klingon"))
+
+
+def test_a_workbook_is_read_by_its_headings(engine: DuckEngine, tmp_path: Path) -> None:
+    def sheet(*rows: Any) -> FileSource:
+        book = Workbook()
+        assert book.active is not None
+        for row in rows:
+            book.active.append(row)
+        book.save(tmp_path / "a.xlsx")
+        return FileSource(path=str(tmp_path / "a.xlsx"))
+
+    head = ["id", None, "amount", "currency", "rid", "note", "note", "day"]
+    assert read(engine, sheet(head, ["A", "99", 10, "CNY", 5, "x", "y", None])) == [A]
+    with pytest.raises(exc.InvalidDocument, match="two columns"):
+        read(engine, sheet(["id", "amount", "amount", "currency", "day"], ["A", 10, 11, "CNY", None]))
+    with pytest.raises(exc.InvalidDocument, match=r"row 1: '1\.23456789012345"):
+        read(engine, sheet(["id", "amount", "currency", "day"], ["A", 123456789012345678.91, "CNY", None]))
+
+
+def test_a_column_called_as_the_engine_calls_its_own(engine: DuckEngine, tmp_path: Path) -> None:
+    names = ("rid", *A)
+    frame = pd.DataFrame([(7, *A.values()), (7, "B", *list(A.values())[1:])], columns=names)
+    engine.load("d", names, [[["7", "A", "10", "CNY", None], ["7", "B", "10", "CNY", None]]])
+    engine.connection.execute(f"COPY d TO '{tmp_path}/a.parquet' (FORMAT parquet)")
+    assert len(read(engine, FileSource(path=f"{tmp_path}/a.parquet"))) == 2
+    engine.connection.execute("DROP VIEW raw_l")
+    assert len(read(engine, FrameSource(frame=frame))) == 2
 
 
 def test_a_query_that_breaks_off_gives_nothing(engine: DuckEngine, tmp_path: Path) -> None:

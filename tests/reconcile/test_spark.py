@@ -16,7 +16,7 @@ import pytest
 from airflow_provider_docflow.reconcile.engines.spark import SparkEngine
 from tests.reconcile import test_rates as rates
 from tests.reconcile.cases import BY_ID, CASES, CUT_OFF, Case
-from tests.reconcile.planted import PAIRED, PAIRS, population
+from tests.reconcile.planted import PAIRED, PAIRS, PLAN, STRUCTURES, population
 from tests.reconcile.rig import Document, Result, doc, reconcile
 from tests.reconcile.test_planted import SEED, by_kind
 
@@ -27,14 +27,14 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 ALONE = (
-    "as people read numbers",
-    "a date lag",
-    "one for several by their total",
     "references in a text",
     "several combinations",
     "a partial settlement",
     "a bank fee",
-    "in transit",
+    "a group is of one currency, though nobody says so",
+    "references in another currency",
+    "both limits exactly hit",
+    "one limit just missed",
 )
 
 
@@ -107,7 +107,10 @@ def test_several_currencies(engine: SparkEngine) -> None:
     ]
 
 
-def test_every_planted_pair_is_told_as_elsewhere(engine: SparkEngine) -> None:
-    left, right, told = population(0, SEED, PAIRS)
-    result = reconcile(engine, PAIRED, left, right)
+@pytest.mark.parametrize("what", [(PAIRED, PAIRS), (PLAN, STRUCTURES)], ids=["pairs", "groups"])
+def test_everything_planted_is_told_as_elsewhere(engine: SparkEngine, what: Any) -> None:
+    by, kinds = what
+    left, right, told = population(0, SEED, kinds)
+    result = reconcile(engine, by, left, right, cut_off=CUT_OFF, date="day")
     assert by_kind(result.told()) == by_kind(told)
+    assert all(total.adds_up for total in result.totals)

@@ -35,8 +35,13 @@ class Engine(Protocol):
     ) -> None:
         """Keep rows of texts as a table, in place of one of this name."""
 
-    def load_file(self, name: str, path: str, kind: str, *, delimiter: str = "", encoding: str = "") -> None:
-        """Give a .csv (all texts) or .parquet file a name."""
+    def load_csv(
+        self, name: str, path: str, columns: Sequence[str], *, delimiter: str, encoding: str
+    ) -> None:
+        """Give a .csv file a name, all of it as texts; a row that is not like its headings fails."""
+
+    def load_parquet(self, name: str, path: str) -> None:
+        """Give a .parquet file a name."""
 
     def columns(self, name: str) -> dict[str, str]:
         """Return the columns of a table and their types, in the engine's words."""

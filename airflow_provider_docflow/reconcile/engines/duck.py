@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
+import contextlib
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from airflow_provider_docflow.reconcile.dialect import DUCKDB, literal, quoted
+
+#: Encodings that DuckDB reads, as Python calls them; the others are recoded first.
+_CODECS = {"utf-8": "utf-8", "utf-8-sig": "utf-8", "iso8859-1": "latin-1", "utf-16": "utf-16"}
 
 
 class DuckEngine:
@@ -77,16 +83,51 @@ class DuckEngine:
             self.connection.execute(f"INSERT INTO {quoted(name)} SELECT * FROM part")
             self.connection.unregister("part")
 
-    def load_file(self, name: str, path: str, kind: str, *, delimiter: str = "", encoding: str = "") -> None:
-        """Give a .csv (all texts) or .parquet file a name."""
-        if kind == "parquet":
-            self.view(name, f"SELECT file_row_number AS rid, * FROM read_parquet({literal(path)})")
-            return
-        more = f", delim = {literal(delimiter)}" if delimiter else ""
-        reader = (
-            f"read_csv({literal(path)}, all_varchar = true, header = true, encoding = {literal(encoding)}"
-        )
-        self.make(name, f"SELECT * FROM {reader}{more})")
+    def load_csv(
+        self, name: str, path: str, columns: Sequence[str], *, delimiter: str, encoding: str
+    ) -> None:
+        """Give a .csv file a name, all of it as texts; a row that is not like its headings fails."""
+        codec = codecs.lookup(encoding).name
+        with contextlib.ExitStack() as stack:
+            if codec not in _CODECS:
+                path = str(stack.enter_context(self._recoded(path, codec)))
+            # Names of their own: a heading may be empty, or come up twice where nobody needs it.
+            names = [f"c{n}" for n in range(len(columns))] or ["c0"]
+            types = ", ".join(f"{literal(one)}: 'VARCHAR'" for one in names)
+            shown = {
+                one.casefold(): f"{at} AS {quoted(one)}"
+                for at, one in reversed(list(zip(names, columns, strict=False)))
+                if one and one.casefold() != "rid"
+            }
+            self.make(
+                name,
+                f"SELECT {', '.join(shown.values()) or '*'} FROM read_csv({literal(path)},"
+                f" columns = {{{types}}}, auto_detect = false, header = true, delim = {literal(delimiter)},"
+                f" quote = '\"', escape = '\"', strict_mode = true, null_padding = false,"
+                f" encoding = {literal(_CODECS.get(codec, 'utf-8'))})",
+            )
+
+    @contextlib.contextmanager
+    def _recoded(self, path: str, codec: str) -> Iterator[Path]:
+        """Give a copy in UTF-8 of a file in an encoding that DuckDB does not read."""
+        copy = Path(self._folder.name, "recoded.csv")
+        with (
+            open(path, encoding=codec, newline="") as source,
+            copy.open("w", encoding="utf-8", newline="") as sink,
+        ):
+            shutil.copyfileobj(source, sink)
+        try:
+            yield copy
+        finally:
+            copy.unlink()
+
+    def load_parquet(self, name: str, path: str) -> None:
+        """Give a .parquet file a name; it is read where it lies."""
+        file = f"read_parquet({literal(path)})"
+        columns = self.connection.execute(f"DESCRIBE SELECT * FROM {file}").fetchall()
+        own = [quoted(str(row[0])) for row in columns if str(row[0]).casefold() == "rid"]
+        others = f"* EXCLUDE ({own[0]})" if own else "*"
+        self.view(name, f"SELECT file_row_number AS rid, {others} FROM {file}")
 
     def columns(self, name: str) -> dict[str, str]:
         """Return the columns of a table and their types, in the engine's words."""

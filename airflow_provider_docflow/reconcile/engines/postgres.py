@@ -102,12 +102,23 @@ class PostgresEngine:
             # The server takes no parameters where a table is made: psycopg writes them in, quoted.
             with ClientCursor(self._connection) as cursor:
                 cursor.execute(f"CREATE TEMP TABLE {quoted(name)} AS {compiled}", compiled.params)
+                # The number of a row is for the plan to give.
+                cursor.execute(f"ALTER TABLE {quoted(name)} DROP COLUMN IF EXISTS rid")
         except SQLAlchemyError as error:
             raise self._refused(error) from None
         except Exception as error:
             raise self._typed(error) from None
 
-    def load_file(self, name: str, path: str, kind: str, *, delimiter: str = "", encoding: str = "") -> None:
+    def load_csv(
+        self, name: str, path: str, columns: Sequence[str], *, delimiter: str, encoding: str
+    ) -> None:
+        """Refuse files: they are not in the database.
+
+        :raises Misconfigured: always.
+        """
+        self.load_parquet(name, path)
+
+    def load_parquet(self, name: str, path: str) -> None:
         """Refuse files: they are not in the database.
 
         :raises Misconfigured: always.

@@ -97,14 +97,23 @@ class SparkEngine:
             frame = frame.unionAll(self.session.createDataFrame([tuple(row) for row in part], shape))
         frame.localCheckpoint(eager=True).createOrReplaceTempView(name)
 
-    def load_file(self, name: str, path: str, kind: str, *, delimiter: str = "", encoding: str = "") -> None:
-        """Give a .csv (all texts) or .parquet file a name; every worker of Spark has to reach it."""
-        if kind == "parquet":
-            frame = self.session.read.parquet(path)
-        else:
-            options = {"header": "true", "encoding": encoding, "sep": delimiter or ",", "escape": '"'}
-            frame = self.session.read.options(**options).csv(path)
-        frame.createOrReplaceTempView(name)
+    def load_csv(
+        self, name: str, path: str, columns: Sequence[str], *, delimiter: str, encoding: str
+    ) -> None:
+        """Give a .csv file a name, all of it as texts; every worker of Spark has to reach it."""
+        options = {
+            "header": "true",
+            "encoding": encoding,
+            "sep": delimiter,
+            "escape": '"',
+            "mode": "FAILFAST",
+        }
+        frame = self.session.read.options(**options).csv(path)
+        frame.drop("rid").createOrReplaceTempView(name)
+
+    def load_parquet(self, name: str, path: str) -> None:
+        """Give a .parquet file a name; every worker of Spark has to reach it."""
+        self.session.read.parquet(path).drop("rid").createOrReplaceTempView(name)
 
     def columns(self, name: str) -> dict[str, str]:
         """Return the columns of a table and their types, in the engine's words."""

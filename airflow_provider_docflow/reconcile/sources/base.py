@@ -16,6 +16,9 @@ from airflow_provider_docflow.reconcile.sides import Side
 
 POPULATIONS = ("all", "period", "open or changed")
 PART = 10_000
+#: The engine's number of a row.
+OWN = "rid"
+FLOAT_DIGITS = 15
 
 
 @dataclass(frozen=True)
@@ -26,12 +29,14 @@ class Reading:
     :param since: when the last run read it; None where there was none.
     :param progress: told how many rows have been read.
     :param ledger_conn_id: connection of the ledger.
+    :param source: what people call the source.
     """
 
     fields: Sequence[str]
     since: datetime | None = None
     progress: Callable[[int], None] = lambda rows: None
     ledger_conn_id: str = "docflow_ledger"
+    source: str = ""
 
 
 @dataclass(kw_only=True)
@@ -151,10 +156,17 @@ def as_text(value: Any) -> str | None:
     if isinstance(value, Decimal):
         return format(value, "f") if value.is_finite() else None
     if isinstance(value, float):
-        return None if value != value else format(Decimal(repr(value)), "f")
+        return None if value != value else _float_text(value)
     if isinstance(value, datetime):
         return value.isoformat(sep=" ")
     return str(value)
+
+
+def _float_text(value: float) -> str:
+    plain = Decimal(repr(value))
+    # Beyond fifteen digits it is not what somebody wrote: told in a way in which it is refused as an amount.
+    exact = len(plain.normalize().as_tuple().digits) <= FLOAT_DIGITS or not plain.is_finite()
+    return format(plain, "f") if exact else format(value, ".16e")
 
 
 def load_rows(
@@ -166,7 +178,27 @@ def load_rows(
         read = 0
         for part in parts(rows):
             read += len(part)
-            yield [tuple(as_text(value) for value in row) for row in part]
+            yield [tuple(as_text(row[at]) for at in kept) for row in part]
             reading.progress(read)
 
-    engine.load(table, columns, texts())
+    kept = chosen(columns, reading)
+    engine.load(table, [columns[at] for at in kept], texts())
+
+
+def chosen(columns: Sequence[str], reading: Reading) -> list[int]:
+    """Return which columns are kept: no two of one name, whatever its case, and none that the engine numbers.
+
+    :raises InvalidDocument: a column that is needed comes up twice, or is called as the engine's own.
+    """
+    for name in reading.fields:
+        if columns.count(name) > 1 or name.casefold() == OWN:
+            raise exc.InvalidDocument(
+                f"{reading.source}: two columns are called {name}.",
+                system=reading.source,
+                field=name,
+                remedy=f"Give each a name of its own, and none {OWN}.",
+            )
+    kept = {name.casefold(): at for at, name in reversed(list(enumerate(columns)))}
+    kept |= {name.casefold(): columns.index(name) for name in reading.fields if name in columns}
+    kept.pop(OWN, None)
+    return sorted(kept.values())

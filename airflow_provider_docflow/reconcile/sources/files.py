@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import codecs
+import csv
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.reconcile.engines.base import Engine
-from airflow_provider_docflow.reconcile.sources.base import Reading, Source, load_rows
+from airflow_provider_docflow.reconcile.sources.base import Reading, Source, chosen, load_rows
 
 FORMATS = (".csv", ".parquet", ".xlsx")
+DELIMITERS = (",", ";", "\t", "|")
 
 
 @dataclass
@@ -24,8 +27,8 @@ class FileSource(Source):
     :param path: as :class:`airflow.sdk.ObjectStoragePath` takes it, or a local path.
     :param conn_id: connection of the object storage, where it needs one.
     :param sheet: of a workbook; the first one if empty.
-    :param delimiter: of a .csv; found out if empty.
-    :param encoding: of a .csv.
+    :param delimiter: of a .csv; found out by its headings if empty.
+    :param encoding: of a .csv, as Python calls it: ``utf-8``, ``gbk``.
     """
 
     path: str
@@ -67,9 +70,12 @@ class FileSource(Source):
                 self._load_workbook(engine, table, path, reading)
                 return
             try:
-                engine.load_file(
-                    table, str(path), suffix.lstrip("."), delimiter=self.delimiter, encoding=self.encoding
-                )
+                if suffix == ".csv":
+                    delimiter, names = self._headings(path)
+                    chosen(names, reading)
+                    engine.load_csv(table, str(path), names, delimiter=delimiter, encoding=self.encoding)
+                else:
+                    engine.load_parquet(table, str(path))
             except exc.DocflowError:
                 raise
             except Exception as error:
@@ -98,9 +104,35 @@ class FileSource(Source):
     def _missing(self) -> exc.NotFound:
         return exc.NotFound(f"there is no file {self.path}.", system=self.title(), field="path")
 
+    def _headings(self, path: Path) -> tuple[str, list[str]]:
+        """Return the delimiter of a .csv and its headings, each of them once.
+
+        Nothing is guessed from the rows: a guess that does not fit would leave rows out.
+
+        :raises Misconfigured: the encoding is none.
+        """
+        encoding = self._codec()
+        found: dict[str, list[str]] = {}
+        for delimiter in [self.delimiter] if self.delimiter else DELIMITERS:
+            with path.open(encoding=encoding, newline="") as file:
+                found[delimiter] = next(csv.reader(file, delimiter=delimiter), [])
+        delimiter = max(found, key=lambda one: len(found[one]))
+        return delimiter, [name.strip() for name in found[delimiter]]
+
+    def _codec(self) -> str:
+        try:
+            name = codecs.lookup(self.encoding).name
+        except LookupError as error:
+            raise exc.Misconfigured(
+                f"{self.encoding!r} is no encoding.", field="encoding", remedy="Such as utf-8 or gbk."
+            ) from error
+        return "utf-8-sig" if name == "utf-8" else name
+
     def _unreadable(self, error: Exception) -> exc.InvalidDocument:
+        # What comes after it is the line itself, and advice to be less strict.
+        words = str(error).partition("Original Line")[0].strip()
         return exc.InvalidDocument(
-            f"{self.path} cannot be read: {error}",
+            f"{self.path} cannot be read as {self.encoding}: {words}",
             system=self.title(),
             field="path",
             remedy="Nothing was reconciled. Correct the file, or name its delimiter, encoding or sheet.",
@@ -114,13 +146,12 @@ class FileSource(Source):
             sheet = book[self.sheet] if self.sheet else book.worksheets[0]
         except Exception as error:
             raise self._unreadable(error) from error
-        rows = sheet.iter_rows(values_only=True)
-        head = [str(name).strip() for name in next(rows, ()) if name is not None]
-        width = len(head)
-        filled: Iterator[Sequence[Any]] = (
-            row[:width] + (None,) * (width - len(row))
-            for row in rows
-            if any(cell is not None for cell in row)
-        )
-        load_rows(engine, table, head, filled, reading)
-        book.close()
+        with closing(book):
+            rows = sheet.iter_rows(values_only=True)
+            head = {at: str(name).strip() for at, name in enumerate(next(rows, ())) if name is not None}
+            filled: Iterator[Sequence[Any]] = (
+                [row[at] if at < len(row) else None for at in head]
+                for row in rows
+                if any(cell is not None for cell in row)
+            )
+            load_rows(engine, table, list(head.values()), filled, reading)
