@@ -28,7 +28,9 @@ def health(args: Namespace) -> None:
             remedy=f"Ask it who it is: airflow docflow check {args.conn_id}.",
         )
     if args.now:
-        _ask(ledger, _site(args.conn_id))
+        said = _ask(ledger, _site(args.conn_id))
+        if said and not args.json:
+            print(said)
     found = [one for one in ledger.health.all() if instance in (None, one.instance_id)]
     waiting = ledger.parking.waiting()
     rows = [_row(one, waiting.get(one.instance_id, 0)) for one in found]
@@ -40,12 +42,19 @@ def health(args: Namespace) -> None:
         print(f"{args.conn_id or 'no system'} has {'never ' if args.conn_id else ''}failed")
 
 
-def _ask(ledger: Any, site: Site) -> None:
+def _ask(ledger: Any, site: Site) -> str:
+    """Have a system asked, and such writes as are held back tried; return what there is to say of it."""
     from airflow_provider_docflow.hooks.outages import HealthGate
 
-    found = HealthGate(ledger, site).ask()
-    if found is None:
-        print(f"{site.conn_id} answers")
+    gate = HealthGate(ledger, site)
+    known = gate.ask()
+    if known is not None and known.state != "closed":
+        return ""
+    said = [f"{site.conn_id} answers"] if known is None else []
+    if any(one.instance_id == gate.instance and one.state != "closed" for one in ledger.health.all()):
+        ledger.health.ask_now(gate.instance)
+        said.append(f"the next such write to {site.conn_id} is let out, to see whether it is taken")
+    return "\n".join(said)
 
 
 def _site(conn_id: str) -> Site:

@@ -19,6 +19,7 @@ from airflow_provider_docflow.ledger.health import Health
 log = logging.getLogger(__name__)
 
 TEXT, TITLE = "notice.outage", "notice.outage_title"
+WRITES_TEXT, WRITES_TITLE = "notice.writes_failing", "notice.writes_failing_title"
 _NAMES = frozenset(
     {"channels", "docflow_conn_id", "smtp_conn_id", "apprise_conn_id", "users", "mails", "tag", "language"}
 )
@@ -98,4 +99,5 @@ def _words(site: Site, known: Health, settings: Mapping[str, Any]) -> tuple[str,
         "reason": known.cause,
         "incident": known.incident or "",
     }
-    return text(TEXT, language, **names), text(TITLE, language, **names)
+    said, title = (TEXT, TITLE) if known.whole else (WRITES_TEXT, WRITES_TITLE)
+    return text(said, language, **names), text(title, language, **names)

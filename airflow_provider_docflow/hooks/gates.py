@@ -169,6 +169,7 @@ def gates_for(ledger: Any, site: Site) -> tuple[Gate, ...]:
     """Return the gates of a site: its shared limits first; none without a ledger."""
     from airflow_provider_docflow.hooks.budgets import BudgetGate, address_of
     from airflow_provider_docflow.hooks.outages import HealthGate
+    from airflow_provider_docflow.hooks.writes_failing import WriteGate
 
     if ledger is None:
         return ()
@@ -182,7 +183,8 @@ def gates_for(ledger: Any, site: Site) -> tuple[Gate, ...]:
     gates.append(BudgetGate(ledger, site))
     if site.profile.login_limits:
         gates.append(LoginGate(BudgetGate(ledger, site, limits=site.profile.login_limits)))
-    return (*gates, HealthGate(ledger, site))
+    whole = HealthGate(ledger, site)
+    return (*gates, whole, WriteGate(whole))
 
 
 def check_ready(gates: Sequence[Gate]) -> None:

@@ -7,6 +7,7 @@ caller asks whether the system answers; when it does, it is asked slowly at firs
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Iterable
@@ -16,28 +17,26 @@ from typing import Any
 import httpx2
 
 from airflow_provider_docflow import exceptions as exc
-from airflow_provider_docflow.core.calls import retry_after
+from airflow_provider_docflow.core.calls import WRITES, retry_after
 from airflow_provider_docflow.core.exchange import SqlUnit
 from airflow_provider_docflow.core.maintenance import maintained_until
-from airflow_provider_docflow.core.redact import redact_text
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.hooks.announcing import announce
 from airflow_provider_docflow.hooks.gates import GatedStep
 from airflow_provider_docflow.hooks.pace import configured_pace
-from airflow_provider_docflow.hooks.pinging import answers, judged
+from airflow_provider_docflow.hooks.pinging import answers, cause_of, judged
+from airflow_provider_docflow.hooks.ramping import turn_of
 from airflow_provider_docflow.ledger.health import SYSTEM_DOWN, Health
 from airflow_provider_docflow.ledger.ramp import Pace
 
 MAINTENANCE = "maintenance"
-RECOVERING = "recovering"
 LOOK_SECONDS = 1.0
 """So long a process goes by what it has last seen of the health; an outage is noticed that much later."""
 
 WINDOW_LOOK_SECONDS = 5.0
-RAMP_PATIENCE = 30.0
-"""Longest wait inside a task for a turn after an outage; beyond it the task is parked."""
-
 LONGEST_RETRY_AFTER = 900.0
+ONLY_COUNT = sys.maxsize
+"""A threshold at which a failure begins no outage by itself."""
 
 
 class HealthGate:
@@ -72,7 +71,17 @@ class HealthGate:
         known = self.ready()
         self._asked[id(step)] = self.ledger.now()
         recovering = known is not None and known.state == "closed" and known.ramp_from is not None
-        return self._turn(step, known.ramp_level) if known is not None and recovering else 0.0
+        return self.turn(step, known) if known is not None and recovering else 0.0
+
+    def turn(self, step: GatedStep, known: Health, limit: str = "ramp") -> float:
+        """Take one of the few requests that a recovering system is asked; return the seconds to wait.
+
+        :raises SystemDown: there is none soon; nothing was sent.
+        :raises LeaseLost: there is none in the time of a write; nothing was sent.
+        """
+        return turn_of(
+            self.ledger, self.site, self.instance, step, self.pace.granted(known.ramp_level), limit
+        )
 
     def ready(self) -> Health | None:
         """Find out whether the system may be asked at all, and how it is.
@@ -111,13 +120,28 @@ class HealthGate:
         """Learn from a step whether the system answers."""
         asked_at = self._asked.pop(id(step), None)
         verdict = judged(step, reply, error)
-        if verdict is None or not self.instance or self._in_window()[0] is not None:
+        if verdict is None or not self.instance or self.in_window()[0] is not None:
             return
         if verdict:
             self._answered(asked_at)
         else:
-            wait = retry_after(reply) if reply is not None else None
-            self._failed(_cause(reply, error), asked_at, wait or 0.0)
+            wait = (retry_after(reply) if reply is not None else None) or 0.0
+            if isinstance(step, SqlUnit) or not step.extensions.get(WRITES):
+                self._failed(cause_of(reply, error), asked_at, wait)
+            else:
+                self._write_failed(cause_of(reply, error), asked_at, wait)
+
+    def _write_failed(self, cause: str, asked_at: datetime | None, wait: float) -> None:
+        """Count a write that failed; it begins an outage only where a question is not answered either."""
+        self._failed(cause, asked_at, wait, threshold=ONLY_COUNT)
+        with self._trial:
+            known = self.ledger.health.get(self.instance)
+            if known is None or known.state != "closed" or known.failures < self.pace.threshold:
+                return
+            if answers(self.ledger, self.site):
+                self._answered(None)
+            else:
+                self._failed(cause, asked_at, wait)
 
     def confirm(self) -> exc.SystemDown | None:
         """Tell whether failures just seen are an outage: ask until the system answers, or counts as down.
@@ -187,49 +211,26 @@ class HealthGate:
             return self._answered(None)
         raise self._down(self._failed(now.cause, None))
 
-    def _turn(self, step: GatedStep, level: int) -> float:
-        """Take one of the few requests that a recovering system is asked; return the seconds to wait."""
-        not_after = step.not_after if isinstance(step, SqlUnit) else step.extensions.get("docflow_not_after")
-        left = RAMP_PATIENCE if not_after is None else max(0.0, not_after - time.monotonic())
-        try:
-            wait: float = self.ledger.budgets.take(
-                self.instance,
-                "ramp",
-                calls=self.pace.granted(level),
-                per_seconds=1.0,
-                burst=1,
-                max_wait=min(left, RAMP_PATIENCE),
-            )
-        except exc.RateLimited as error:
-            if left < RAMP_PATIENCE:
-                raise exc.LeaseLost("the time to send this write is over; nothing was sent.") from None
-            raise exc.SystemDown(
-                "it has only just come back and is asked slowly.",
-                system=self.site.conn_id,
-                code=RECOVERING,
-                retry_after=error.retry_after,
-                remedy="Nothing: the work goes on by itself.",
-            ) from None
-        return wait
-
     def _answered(self, asked_at: datetime | None) -> Health | None:
         seen = self._look()
-        if seen is None or seen.plain or self._on_its_way(seen):
+        if seen is None or seen.plain or self.on_its_way(seen):
             return seen
         return self._keep(self.ledger.health.answered(self.instance, pace=self.pace, asked_at=asked_at))
 
-    def _on_its_way(self, seen: Health) -> bool:
+    def on_its_way(self, seen: Health) -> bool:
         """Whether a success changes nothing yet: the period of the ramp is not over."""
         if seen.state != "closed" or seen.failures or seen.ramp_from is None:
             return False
         return bool(self.ledger.now() < seen.ramp_from + timedelta(seconds=self.pace.ramp_seconds))
 
-    def _failed(self, cause: str, asked_at: datetime | None, wait: float = 0.0) -> Health:
+    def _failed(
+        self, cause: str, asked_at: datetime | None, wait: float = 0.0, *, threshold: int = 0
+    ) -> Health:
         before = self._seen
         known: Health = self.ledger.health.failed(
             self.instance,
             cause,
-            threshold=self.pace.threshold,
+            threshold=threshold or self.pace.threshold,
             probe_seconds=max(self.pace.probe_seconds, min(wait, LONGEST_RETRY_AFTER)),
             asked_at=asked_at,
         )
@@ -252,7 +253,7 @@ class HealthGate:
         )
 
     def _refuse_in_window(self) -> None:
-        end, reason = self._in_window()
+        end, reason = self.in_window()
         if end is not None:
             raise exc.SystemDown(
                 f"it is in maintenance until {end:%Y-%m-%d %H:%M} UTC{reason}.",
@@ -262,7 +263,8 @@ class HealthGate:
                 remedy="Nothing: the work goes on afterwards.",
             )
 
-    def _in_window(self) -> tuple[datetime | None, str]:
+    def in_window(self) -> tuple[datetime | None, str]:
+        """Return the end of the maintenance window that the system is in, and why; None for no end."""
         with self._lock:
             if time.monotonic() >= self._window_until:
                 self._window = self._window_now()
@@ -286,14 +288,8 @@ def outage_behind(gates: Iterable[Any], error: exc.TransientError) -> exc.System
     if isinstance(error, exc.RateLimited | exc.Conflict):
         return None
     for gate in gates:
-        if isinstance(gate, HealthGate):
-            down = gate.confirm()
-            if down is not None:
-                return down
+        confirm = getattr(gate, "confirm", None)
+        down: exc.SystemDown | None = confirm() if confirm is not None else None
+        if down is not None:
+            return down
     return None
-
-
-def _cause(reply: httpx2.Response | None, error: Exception | None) -> str:
-    if reply is not None:
-        return f"HTTP {reply.status_code} {reply.reason_phrase}".strip()
-    return redact_text(f"{type(error).__name__}: {error}")[:500]

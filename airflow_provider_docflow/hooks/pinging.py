@@ -11,6 +11,7 @@ import httpx2
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.exchange import Exchange, SqlUnit
 from airflow_provider_docflow.core.profile import Query
+from airflow_provider_docflow.core.redact import redact_text
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.hooks.gates import GatedStep
 from airflow_provider_docflow.hooks.tokens import LedgerTokens
@@ -41,6 +42,13 @@ def judged(step: GatedStep, reply: httpx2.Response | None, error: Exception | No
     if isinstance(error, httpx2.DecodingError):
         return True
     return False if isinstance(error, httpx2.RequestError) else None
+
+
+def cause_of(reply: httpx2.Response | None, error: Exception | None) -> str:
+    """Return in words, without secrets, how a step failed."""
+    if reply is not None:
+        return f"HTTP {reply.status_code} {reply.reason_phrase}".strip()
+    return redact_text(f"{type(error).__name__}: {error}")[:500]
 
 
 def _judged_unit(error: Exception | None) -> bool | None:

@@ -16,7 +16,7 @@ from airflow_provider_docflow.ledger.keys import digest_of
 from airflow_provider_docflow.ledger.models.shared import health
 from airflow_provider_docflow.ledger.ramp import Pace, begun, climbed, stumbled
 
-SYSTEM_DOWN = "system_down"
+SYSTEM_DOWN, WRITES_FAILING = "system_down", "writes_failing"
 _DEFAULT = Pace()
 _NAMES = ("state", "failures", "cause", "since", "probe_until", "outage", "ramp_level", "ramp_from")
 
@@ -34,6 +34,7 @@ class Health:
     :param outage: names the outage; one that comes back while the system recovers keeps its name.
     :param ramp_level: how often the pace has doubled since the outage.
     :param ramp_from: since when at this pace; None when there is no limit.
+    :param whole: whether it is the whole instance, not one kind of write.
     """
 
     instance_id: str
@@ -46,6 +47,7 @@ class Health:
     outage: str = ""
     ramp_level: int = 0
     ramp_from: datetime | None = None
+    whole: bool = True
 
     @property
     def word(self) -> str:
@@ -59,22 +61,27 @@ class Health:
 
 
 class Healths(Store):
-    """What all processes know together about whether a system answers."""
+    """What all processes know together about whether a system answers.
 
-    def get(self, instance_id: str, *, tx: Connection | None = None) -> Health | None:
+    :param part: one kind of request to the instance that has a health of its own, as ``POST /orders``; empty
+        for the instance as a whole.
+    """
+
+    def get(self, instance_id: str, *, part: str = "", tx: Connection | None = None) -> Health | None:
         """Return how an instance is; None when it never failed."""
-        row = self._db.read(lambda connection: _row(connection, instance_id), tx)
+        row = self._db.read(lambda connection: _row(connection, _key(instance_id, part)), tx)
         return _health(row) if row else None
 
     def all(self, *, tx: Connection | None = None) -> list[Health]:
-        """Return all instances that ever failed."""
-        query = select(health).order_by(health.c.instance_id)
+        """Return all instances, and parts of them, that ever failed."""
+        query = select(health).order_by(health.c.instance_id, health.c.digest)
         return self._db.read(lambda c: [_health(row) for row in c.execute(query).mappings()], tx)
 
     def allow(
         self,
         instance_id: str,
         *,
+        part: str = "",
         probe_seconds: float = _DEFAULT.probe_seconds,
         tx: Connection | None = None,
     ) -> float:
@@ -83,9 +90,10 @@ class Healths(Store):
         :param probe_seconds: after so long in the open one caller may try, and the next after as long again.
         :returns: 0 when it may be called, else the seconds after which to ask again.
         """
+        key = _key(instance_id, part)
 
         def work(connection: Connection) -> float:
-            row = _row(connection, instance_id, locked=True)
+            row = _row(connection, key, locked=True)
             if row is None or row["state"] == "closed":
                 return 0.0
             now = self._now()
@@ -93,10 +101,10 @@ class Healths(Store):
                 return wait
             until = now + timedelta(seconds=probe_seconds)
             since = row["since"] if row["state"] == "half-open" else now
-            _change(connection, instance_id, state="half-open", since=since, probe_until=until)
+            _change(connection, key, state="half-open", since=since, probe_until=until)
             return 0.0
 
-        known = self.get(instance_id, tx=tx)
+        known = self.get(instance_id, part=part, tx=tx)
         if known is None or known.state == "closed":
             return 0.0
         # Thousands who wait only read; the lock is for those who may be the one that tries.
@@ -107,6 +115,7 @@ class Healths(Store):
         instance_id: str,
         cause: str,
         *,
+        part: str = "",
         threshold: int = _DEFAULT.threshold,
         probe_seconds: float = _DEFAULT.probe_seconds,
         asked_at: datetime | None = None,
@@ -114,28 +123,30 @@ class Healths(Store):
     ) -> Health:
         """Record that an instance did not answer.
 
-        :param cause: in words, without secrets.
+        :param cause: in words, without secrets; of a part it names the request, which counts once in a row.
         :param threshold: so many failures in a row are an outage, and open one incident.
         :param asked_at: when it was asked; what was asked before an outage ended says nothing about now.
         """
+        key = _key(instance_id, part)
 
         def work(connection: Connection) -> Health:
             now = self._now()
-            insert_missing(connection, health, [_first(instance_id, now)])
-            row = _known(connection, instance_id)
+            insert_missing(connection, health, [_first(key, instance_id, now)])
+            row = _known(connection, key)
             if row["state"] == "closed" and row["outage"] and _before(asked_at, row):
                 return _health(row)
-            failures = row["failures"] + 1
+            same = part and row["state"] == "closed" and row["failures"] and row["cause"] == cause[:500]
+            failures = row["failures"] + (0 if same else 1)
             changed: dict[str, Any] = {"failures": failures, "cause": cause[:500]}
             if failures >= threshold or row["state"] != "closed":
-                changed |= self._opened(connection, row, cause)
+                changed |= self._opened(connection, row, cause, part)
                 changed["probe_until"] = now + timedelta(seconds=probe_seconds)
-            _change(connection, instance_id, **{**stumbled(row, now), **changed})
-            return _health(_known(connection, instance_id))
+            _change(connection, key, **{**stumbled(row, now), **changed})
+            return _health(_known(connection, key))
 
         return self._db.write(work, tx)
 
-    def _opened(self, connection: Connection, row: RowMapping, cause: str) -> dict[str, Any]:
+    def _opened(self, connection: Connection, row: RowMapping, cause: str, part: str) -> dict[str, Any]:
         """Return what an outage changes; the first failure of one opens its incident."""
         changed: dict[str, Any] = {"state": "open"}
         if row["state"] != "open":
@@ -146,9 +157,9 @@ class Healths(Store):
             changed |= {"outage": row["outage"] if again else uuid.uuid4().hex, "ramp_from": None}
         if row["incident_id"] is None:
             name = row["instance_id"]
-            new = NewIncident(
-                "technical", SYSTEM_DOWN, cause, instance_id=name, group_key=f"{name}|{SYSTEM_DOWN}"
-            )
+            code = WRITES_FAILING if part else SYSTEM_DOWN
+            group = "|".join(filter(None, (name, code, part)))
+            new = NewIncident("technical", code, cause, instance_id=name, field=part, group_key=group)
             changed["incident_id"] = self.ledger.incidents.open(new, tx=connection)
         return changed
 
@@ -156,6 +167,7 @@ class Healths(Store):
         self,
         instance_id: str,
         *,
+        part: str = "",
         pace: Pace = _DEFAULT,
         asked_at: datetime | None = None,
         tx: Connection | None = None,
@@ -165,9 +177,10 @@ class Healths(Store):
         :param asked_at: when it was asked; what was asked before an outage began does not end it.
         :returns: how it is now; None when it never failed.
         """
+        key = _key(instance_id, part)
 
         def work(connection: Connection) -> Health | None:
-            row = _row(connection, instance_id, locked=True)
+            row = _row(connection, key, locked=True)
             if row is None or (row["state"] != "closed" and _before(asked_at, row)):
                 return _health(row) if row else None
             now = self._now()
@@ -176,10 +189,10 @@ class Healths(Store):
                 changed = {"since": now, **begun(pace, now)}
                 self._ended(connection, row)
             well = {"state": "closed", "failures": 0, "cause": "", "probe_until": None, "incident_id": None}
-            _change(connection, instance_id, **well, **changed)
-            return _health(_known(connection, instance_id))
+            _change(connection, key, **well, **changed)
+            return _health(_known(connection, key))
 
-        known = self.get(instance_id, tx=tx)
+        known = self.get(instance_id, part=part, tx=tx)
         return known if known is None or known.plain else self._db.write(work, tx)
 
     def _ended(self, connection: Connection, row: RowMapping) -> None:
@@ -189,24 +202,22 @@ class Healths(Store):
                 row["incident_id"], actor="docflow", reason="it answers again", tx=connection
             )
 
-    def ask_now(self, instance_id: str, *, tx: Connection | None = None) -> Health:
+    def ask_now(self, instance_id: str, *, tx: Connection | None = None) -> None:
         """Let the next caller try whether an outage is over, without waiting for the time of the next try.
 
-        :raises NotFound: the instance never failed.
+        :raises NotFound: neither the instance nor a part of it ever failed.
         """
 
-        def work(connection: Connection) -> Health:
-            row = _row(connection, instance_id, locked=True)
-            if row is None:
+        def work(connection: Connection) -> None:
+            query = update(health).where(health.c.instance_id == instance_id).values(probe_until=None)
+            if not connection.execute(query).rowcount:
                 raise NotFound(f"the ledger knows of no failure of {instance_id}", system=instance_id)
-            _change(connection, instance_id, probe_until=None)
-            return _health(_known(connection, instance_id))
 
-        return self._db.write(work, tx)
+        self._db.write(work, tx)
 
 
-def _first(instance_id: str, now: datetime) -> dict[str, Any]:
-    row = {"digest": _key(instance_id), "instance_id": instance_id, "state": "closed", "failures": 0}
+def _first(key: str, instance_id: str, now: datetime) -> dict[str, Any]:
+    row = {"digest": key, "instance_id": instance_id, "state": "closed", "failures": 0}
     row |= {"cause": "", "since": now, "probe_until": None, "incident_id": None}
     return row | {"outage": "", "ramp_level": 0, "ramp_from": None}
 
@@ -219,24 +230,25 @@ def _before(asked_at: datetime | None, row: RowMapping) -> bool:
     return asked_at is not None and asked_at < row["since"]
 
 
-def _key(instance_id: str) -> str:
-    return digest_of("docflow health 1", instance_id)
+def _key(instance_id: str, part: str) -> str:
+    return digest_of("docflow health 1", instance_id, *filter(None, [part]))
 
 
-def _row(connection: Connection, instance_id: str, *, locked: bool = False) -> RowMapping | None:
-    query = select(health).where(health.c.digest == _key(instance_id))
+def _row(connection: Connection, key: str, *, locked: bool = False) -> RowMapping | None:
+    query = select(health).where(health.c.digest == key)
     return connection.execute(query.with_for_update() if locked else query).mappings().first()
 
 
-def _known(connection: Connection, instance_id: str) -> RowMapping:
-    query = select(health).where(health.c.digest == _key(instance_id)).with_for_update()
+def _known(connection: Connection, key: str) -> RowMapping:
+    query = select(health).where(health.c.digest == key).with_for_update()
     return connection.execute(query).mappings().one()
 
 
-def _change(connection: Connection, instance_id: str, **values: Any) -> None:
-    connection.execute(update(health).where(health.c.digest == _key(instance_id)).values(values))
+def _change(connection: Connection, key: str, **values: Any) -> None:
+    connection.execute(update(health).where(health.c.digest == key).values(values))
 
 
 def _health(row: RowMapping) -> Health:
     known = {name: row[name] for name in _NAMES}
-    return Health(instance_id=row["instance_id"], incident=row["incident_id"], **known)
+    name, whole = row["instance_id"], row["digest"] == _key(row["instance_id"], "")
+    return Health(instance_id=name, incident=row["incident_id"], whole=whole, **known)

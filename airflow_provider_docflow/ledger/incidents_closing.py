@@ -39,7 +39,7 @@ _CODES: Mapping[How, tuple[str, ...]] = MappingProxyType(
         "stands again": ("source.unapproved",),
         "readable": ("state.unknown_word", "document.unreadable"),
         "fits": ("override.stale",),
-        "answers": ("system_down", "instance_changed", "quota", "waiting.refused"),
+        "answers": ("system_down", "writes_failing", "instance_changed", "quota", "waiting.refused"),
         "command": ("instance_blocked",),
         "person": (
             "write.found_twice",

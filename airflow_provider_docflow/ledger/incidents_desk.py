@@ -23,6 +23,7 @@ ELSEWHERE = MappingProxyType(
         "instance_blocked": "airflow docflow unblock INSTANCE --reason TEXT.",
         "instance_changed": "airflow docflow accept-instance CONN_ID --reason TEXT, or correct its address.",
         "system_down": "Nothing: it closes when the system answers again.",
+        "writes_failing": "Nothing: it closes when such a write is taken again.",
     }
 )
 

@@ -11,9 +11,12 @@ from sqlalchemy import Connection, literal, select, union_all
 from airflow_provider_docflow.ledger.audiences import seen_by
 from airflow_provider_docflow.ledger.base import Store
 from airflow_provider_docflow.ledger.database import chunks
+from airflow_provider_docflow.ledger.health import Health
 from airflow_provider_docflow.ledger.models.memory import document
 from airflow_provider_docflow.ledger.search_incidents import Sight
 from airflow_provider_docflow.ledger.windows import Window
+
+_BADNESS = ("closed", "recovering", "half-open", "open")
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class SeenSystem:
     :param state: ``closed`` (it answers), ``open``, ``half-open`` or ``recovering``.
     :param incident: the incident of the outage, for those who may see it.
     :param window: the maintenance window it is in, or else the next.
+    :param whole: False where it answers, and only one kind of write fails.
     """
 
     instance: str
@@ -32,6 +36,13 @@ class SeenSystem:
     cause: str
     incident: int | None
     window: Window | None
+    whole: bool = True
+
+
+def worst_of(found: Sequence[Health]) -> dict[str, Health]:
+    """Return one health for each instance, the worst of its own and its parts'."""
+    ordered = sorted(found, key=lambda one: one.since, reverse=True)
+    return {one.instance_id: one for one in sorted(ordered, key=lambda one: _BADNESS.index(one.word))}
 
 
 class SeenHealth(Store):
@@ -39,7 +50,7 @@ class SeenHealth(Store):
 
     def all(self, sight: Sight, *, tx: Connection | None = None) -> list[SeenSystem]:
         """Return the systems that ever failed or are to be left alone, by name."""
-        known = {one.instance_id: one for one in self.ledger.health.all(tx=tx)}
+        known = worst_of(self.ledger.health.all(tx=tx))
         windows: dict[str, Window] = {}
         for window in sorted(self.ledger.windows.coming(tx=tx), key=lambda one: (one.starts_at, one.id)):
             windows.setdefault(window.instance_id or window.conn_id, window)
@@ -57,6 +68,7 @@ class SeenHealth(Store):
                     cause=health.cause if health else "",
                     incident=health.incident if health and sight.systems else None,
                     window=windows.get(name),
+                    whole=health.whole if health else True,
                 )
             )
         return found

@@ -120,6 +120,7 @@ def health_of(seen: SeenSystem) -> Json:
         "since": instant(seen.since),
         "cause": seen.cause,
         "incident": seen.incident,
+        "whole": seen.whole,
         "window": None
         if window is None
         else {

@@ -60,6 +60,19 @@ def test_asked_at_once_it_is_still_down(known: World, shell: Shell) -> None:
     assert (row["state"], row["incident"]) == ("open", incident)
 
 
+def test_a_kind_of_write_that_fails_is_told_and_tried_at_once(known: World, shell: Shell) -> None:
+    kind = "POST /erp/purchase_order"
+    why = f"{kind} (request 1a2b3c4d): HTTP 502 Bad Gateway"
+    known.ledger.health.failed(ERP, why, part=kind, threshold=1, probe_seconds=600)
+    (row,) = shell("health", "--json").data
+    assert (row["system"], row["state"], row["cause"]) == (ERP, "open", why)
+    assert known.ledger.health.allow(ERP, part=kind) > 500
+    said = shell("health", "erp", "--now")
+    assert said.out.startswith("erp answers\nthe next such write to erp is let out")
+    assert known.ledger.health.allow(ERP, part=kind) == 0
+    assert shell("health", "erp", "--now", "--json").data[0]["state"] == "half-open"
+
+
 def test_a_system_that_never_failed_is_asked_too(known: World, shell: Shell) -> None:
     assert shell("health", "erp", "--now").out == "erp answers\nerp has never failed\n"
 

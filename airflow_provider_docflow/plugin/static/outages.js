@@ -11,9 +11,10 @@ export function Outages({ route }) {
 }
 
 // A window tells more than an outage while it lasts; one that is still to come says nothing of the present.
-function kindOf({ state, window }) {
+function kindOf({ state, window, whole }) {
   if (window && Date.parse(window.starts_at) <= Date.now()) return "window";
-  return state === "closed" ? "planned" : state;
+  if (state === "closed") return "planned";
+  return whole || state === "recovering" ? state : "writes";
 }
 
 function Outage({ route, one }) {
