@@ -9,7 +9,6 @@ bare calls come to when they read back as well, as many documents per request, i
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import logging
 import os
@@ -32,6 +31,7 @@ from airflow_provider_docflow.document import (
     document_from_json,
     material_hash,
 )
+from airflow_provider_docflow.hooks import loops
 from airflow_provider_docflow.hooks.doors import AsyncDoor
 from airflow_provider_docflow.hooks.flow import Flow
 from airflow_provider_docflow.hooks.handles import Handle
@@ -94,7 +94,7 @@ def bare(site: Site, orders: list[Exchange[Any]], *, at_once: int, read: bool = 
                 await door.run_all([kind.read(site, some) for some in chunks(refs, kind.page_size)])
         return refs
 
-    return asyncio.run(run())
+    return loops.run(run())
 
 
 def exchanges(site: Site, prefix: str, count: int) -> list[Exchange[Any]]:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from airflow_provider_docflow.core.exchange import Exchange
+from airflow_provider_docflow.hooks import loops
 from airflow_provider_docflow.hooks.doors import AsyncDoor
 from airflow_provider_docflow.ledger.asker import Runner
 
@@ -61,7 +62,7 @@ def abreast(open_door: Callable[[], AsyncDoor], jobs: Sequence[Callable[[Runner]
     :raises BaseException: what ended the first job that failed; the others have ended too.
     """
     with _busy(), ThreadPoolExecutor(len(jobs), thread_name_prefix="docflow-lane") as threads:
-        asyncio.run(_abreast(open_door, jobs, threads))
+        loops.run(_abreast(open_door, jobs, threads))
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -14,6 +13,7 @@ from airflow_provider_docflow.core.paging import search_all
 from airflow_provider_docflow.core.profile import Query, Reading
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import DocumentRef
+from airflow_provider_docflow.hooks import loops
 from airflow_provider_docflow.hooks.abreast import abreast
 from airflow_provider_docflow.hooks.doors import AsyncDoor, Door, SqlRunner, Tokens
 from airflow_provider_docflow.hooks.gates import Gate, check_ready, close_all, gates_for
@@ -112,7 +112,7 @@ class System:
                 return [self.door.run(exchanges[0])]
             except Exception as error:
                 return [error]
-        return asyncio.run(self._side_by_side(exchanges))
+        return loops.run(self._side_by_side(exchanges))
 
     async def _side_by_side(self, exchanges: Sequence[Exchange[Any]]) -> list[Any]:
         async with self.async_door() as door:
