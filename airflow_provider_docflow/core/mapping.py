@@ -9,64 +9,12 @@ stays a Decimal: ``"source.payable_amount * 100"``. A field of the target's own 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.expressions import compile_expression, evaluate
 from airflow_provider_docflow.core.paths import Step, steps_of
 from airflow_provider_docflow.document import Document, DocumentType, document_from_json
-
-Expression = Callable[..., Any]
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Any:
-    from jinja2 import StrictUndefined
-    from jinja2.sandbox import SandboxedEnvironment
-
-    environment = SandboxedEnvironment(undefined=StrictUndefined)
-    environment.filters["decimal"] = lambda value: Decimal(str(value))
-    return environment
-
-
-@lru_cache(maxsize=512)
-def compile_expression(expression: str) -> Expression:
-    """Compile one bare Jinja expression.
-
-    :raises Misconfigured: it is no expression.
-    """
-    from jinja2 import TemplateSyntaxError
-
-    try:
-        compiled = _environment().compile_expression(expression, undefined_to_none=False)
-    except TemplateSyntaxError as error:
-        raise exc.Misconfigured(
-            f"the mapping {expression!r} is no expression: {error.message}.",
-            remedy="Write a bare Jinja expression without braces, such as source.payable_amount.",
-        ) from error
-    return compiled  # type: ignore[no-any-return]
-
-
-def evaluate(expression: str, field: str, **names: Any) -> Any:
-    """Return the value of ``expression``.
-
-    :raises InvalidDocument: it names something that the source does not have, or cannot be computed.
-    """
-    from jinja2 import StrictUndefined, UndefinedError
-    from jinja2.exceptions import SecurityError
-
-    try:
-        value = compile_expression(expression)(**names)
-        if isinstance(value, StrictUndefined):
-            raise UndefinedError(value._undefined_message)
-    except (UndefinedError, SecurityError, ArithmeticError, TypeError, ValueError) as error:
-        raise exc.InvalidDocument(
-            f"the mapping {expression!r} fails: {error}.",
-            field=field,
-            remedy="Correct the mapping, or fill in the field at the source.",
-        ) from error
-    return value
 
 
 def chosen(source: Document, condition: str) -> bool:

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
-from airflow_provider_docflow.core.mapping import check_mapping, compile_expression
+from airflow_provider_docflow.core.expressions import compile_expression
+from airflow_provider_docflow.core.mapping import check_mapping
 from airflow_provider_docflow.document import DocumentRef, material_hash
 from airflow_provider_docflow.hooks.changing import Changer, action_on
 from airflow_provider_docflow.hooks.handles import Handle, Outcome, failed

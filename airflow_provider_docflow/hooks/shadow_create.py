@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.approvals.coverage import Coverage, Limits
-from airflow_provider_docflow.core.mapping import check_mapping, compile_expression
+from airflow_provider_docflow.core.expressions import compile_expression
+from airflow_provider_docflow.core.mapping import check_mapping
 from airflow_provider_docflow.core.paging import chunks
 from airflow_provider_docflow.core.profile import Finding, Reading, Write, WriteItem
 from airflow_provider_docflow.document import (

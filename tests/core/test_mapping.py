@@ -5,7 +5,8 @@ from decimal import Decimal
 import pytest
 
 from airflow_provider_docflow import exceptions as exc
-from airflow_provider_docflow.core.mapping import check_mapping, derive, evaluate
+from airflow_provider_docflow.core.expressions import evaluate
+from airflow_provider_docflow.core.mapping import check_mapping, derive
 from airflow_provider_docflow.document import Document, document_from_json
 
 
@@ -124,3 +125,35 @@ def test_the_tenant_fields_of_the_sources_lines_stay_behind() -> None:
     line = {"line_id": "1", "quantity": "1", "price_amount": "1", "extensions": {"oa": {"列": "x"}}}
 
     assert derive(requisition(lines=[line]), "purchase_order").lines[0].extensions == {}
+
+
+@pytest.mark.parametrize(
+    ("expression", "empty"),
+    [
+        ("source.payee_account.iban", "source.payee_account"),
+        ("'4711-' ~ source.seller_supplier_party.id", "source.seller_supplier_party"),
+        ("source.lines[0].price_amount * source.payee_account.share", "source.payee_account"),
+        ("source.exchange_rate * 2", "source.exchange_rate"),
+    ],
+)
+def test_a_mapping_that_fails_names_what_is_empty_at_the_source(expression: str, empty: str) -> None:
+    with pytest.raises(exc.InvalidDocument) as failed:
+        derive(requisition(), "payment_request", {"payable_amount": expression})
+    assert failed.value.field == "payable_amount"
+    assert f"{empty} is empty" in failed.value.message
+
+
+@pytest.mark.parametrize(
+    "expression", ["'due ' ~ source.due_date", "source.id ~ '/' ~ source.due_date ~ '/x'"]
+)
+def test_what_is_empty_is_not_joined_as_a_word(expression: str) -> None:
+    with pytest.raises(exc.InvalidDocument, match=r"source\.due_date is empty") as failed:
+        derive(requisition(), "payment_request", {"notes": f"[{expression}]"})
+    assert "~" in failed.value.message
+
+
+def test_joining_keeps_numbers_and_texts_as_they_are() -> None:
+    found = derive(
+        requisition(), "payment_request", {"notes": "[source.id ~ '-' ~ source.lines[0].quantity ~ '-' ~ 7]"}
+    )
+    assert found.notes == ("PR-1-2-7",)
