@@ -76,9 +76,13 @@ def _killed_while_ordering(home: Path) -> None:
             assert demo.poll() is None and time.monotonic() < deadline, log.read_text()[-4000:]
             time.sleep(0.05)
     finally:
-        for process in [*running_from(home), psutil.Process(demo.pid)]:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.send_signal(signal.SIGKILL)
+        demo.kill()
+        # Again and again, for what was born while a round went on.
+        while alive := running_from(home):
+            for process in alive:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.send_signal(signal.SIGKILL)
+            psutil.wait_procs(alive, timeout=5)
         demo.wait()
 
 
