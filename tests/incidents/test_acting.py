@@ -16,6 +16,7 @@ from tests.operators.test_scheduler import scheduled_run, step
 from tests.operators.world import World
 from tests.plugin import manager
 from tests.rigs import airflow_home
+from tests.rigs.api_server import api_server
 from tests.rigs.runner import dag
 
 API = "/docflow/api/v1"
@@ -27,8 +28,6 @@ WHY = {"reason": "corrected at the source"}
 @pytest.fixture(scope="module")
 def app() -> Iterator[Any]:
     """Airflow's own API server with the plugin in it."""
-    from airflow.api_fastapi.app import create_app, purge_cached_app
-
     users = ",".join(f"{name}:{role}" for name, role in USERS.items())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIRFLOW__CORE__AUTH_MANAGER", "tests.plugin.manager.RestrictingAuthManager")
@@ -36,10 +35,8 @@ def app() -> Iterator[Any]:
         patch.setenv("AIRFLOW__DOCFLOW__LEDGER_CONN_ID", "docflow_ledger")
         patch.setitem(manager.READABLE, "half", frozenset({"flow_1"}))
         patch.setitem(manager.READABLE, "stranger", frozenset())
-        airflow_home.install_database()
-        yield create_app()
-        purge_cached_app()
-        airflow_home.close_database()
+        with api_server() as made:
+            yield made
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from airflow_provider_docflow.ledger import Ledger
 from tests.ledger.samples import KEY
 from tests.plugin.stories import Stories, tell
 from tests.rigs import airflow_home
+from tests.rigs.api_server import api_server
 
 USERS = {
     "one": "viewer",
@@ -71,14 +72,10 @@ def settings(wanted: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def app(wanted: dict[str, str]) -> Iterator[Any]:
     """Airflow's own API server, with the plugin as its entry point announces it."""
-    from airflow.api_fastapi.app import create_app, purge_cached_app
-
-    with _environment(wanted):
-        airflow_home.install_database()
-        made = create_app()
-    yield made
-    purge_cached_app()
-    airflow_home.close_database()
+    with ExitStack() as stack:
+        with _environment(wanted):
+            made = stack.enter_context(api_server())
+        yield made
 
 
 @pytest.fixture(scope="module")
