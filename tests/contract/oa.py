@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from airflow_provider_docflow.core.profile import SystemProfile, WriteItem
+from airflow_provider_docflow.core.profile import SystemProfile
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import Document, DocumentRef
-from airflow_provider_docflow.hooks.doors import Door
 from airflow_provider_docflow.sandbox import Sandbox
-from airflow_provider_docflow.sandbox.faults import FaultRule
-from tests.contract.stands import RETRY_AFTER, Stand, plain_document
+from tests.contract.sandboxed import changed, named, stand_on
+from tests.contract.stands import Stand, plain_document
 
 TYPE = "purchase_requisition"
 SECRET, WRONG = "sandbox-secret", "wrong-secret-55d1"
@@ -50,13 +47,6 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 
-@contextmanager
-def sandbox_for(system: str) -> Iterator[Sandbox]:
-    """Run a sandbox of its own."""
-    with tempfile.TemporaryDirectory(prefix=f"docflow-{system}-") as home, Sandbox(home) as sandbox:
-        yield sandbox
-
-
 def site_of(profile: SystemProfile, username: str, settings: Mapping[str, Any]) -> Site:
     """Return a connection with the instance that the system says it is."""
     site = Site(
@@ -66,8 +56,7 @@ def site_of(profile: SystemProfile, username: str, settings: Mapping[str, Any]) 
         password=SECRET,
         settings=settings,
     )
-    with Door(site) as door:
-        return replace(site, instance=door.run(profile.instance(site)))
+    return named(site)
 
 
 def requisition(number: str) -> Document:
@@ -75,77 +64,24 @@ def requisition(number: str) -> Document:
     return plain_document(TYPE, number, requester={"id": f"requester-{number.encode().hex()[:50]}"})
 
 
-def stand_on(
-    sandbox: Sandbox,
-    site: Site,
-    *,
-    missing: str,
-    faults: Mapping[str, Callable[[], None]],
-    secrets: Callable[[], tuple[str, ...]],
-    logins: str,
-    shown: Callable[[str], str] = str,
-    **own: Any,
+def approvals_on(
+    sandbox: Sandbox, site: Site, *, missing: str, secrets: Callable[[], tuple[str, ...]], **own: Any
 ) -> Stand:
-    """Return the stand of a product that the sandbox plays.
+    """Return the stand of a product that the sandbox plays, whose forms hold requisitions.
 
     :param missing: the id of no approval.
     :param secrets: what else no error, log or repr may show.
-    :param logins: the path of the login.
-    :param shown: a path as it is compared.
     """
     system = site.profile.name
-
-    def wait(seconds: float) -> None:
-        sandbox.advance(seconds)
-        sandbox.settle()
-
-    def forget() -> None:
-        stand.secrets = (SECRET, WRONG, *secrets())
-        sandbox.forget_requests()
-
-    def bad() -> WriteItem:
-        """Name a currency that the form does not offer."""
-        item = stand.item()
-        assert item.document is not None
-        return replace(item, document=item.document.model_copy(update={"document_currency_code": "USD"}))
-
-    def expire() -> None:
-        sandbox.call("POST", f"{system}/tokens/expire", {})
-
-    stand = Stand(
-        site=site,
+    return stand_on(
+        sandbox,
+        site,
+        asks=f"/{system}*",
+        spoil=lambda item: changed(item, document_currency_code="USD"),
+        secrets=lambda: (SECRET, WRONG, *secrets()),
+        expires=f"{system}/tokens/expire",
         document_type=TYPE,
         missing=DocumentRef(site.instance, "", TYPE, missing),
-        faults=faults,
-        without={},
-        bad=bad,
-        calm=sandbox.clear_faults,
-        wait=wait,
-        settle=lambda: wait(60),
-        log=lambda: [f"{one['method']} {shown(one['path'])}" for one in sandbox.requests(f"/{system}*")],
-        forget=forget,
-        expire=expire,
-        logins=lambda: sandbox.count(logins),
         refused=replace(site, password=WRONG),
         **{"document": requisition, **own},
     )
-    return stand
-
-
-def faults_of(sandbox: Sandbox, path: str, **too_fast: Any) -> dict[str, Callable[[], None]]:
-    """Return the faults of the call that starts an approval.
-
-    :param too_fast: the reply to a caller who is too fast.
-    """
-
-    def put(fault: str, **more: Any) -> Callable[[], None]:
-        rule = FaultRule(fault, method="POST", path=path, **more)  # type: ignore[arg-type]
-        return lambda: [sandbox.fault(rule), None][1]
-
-    plain = {fault: put(fault) for fault in ("cut", "reply_lost", "error_before", "error_after", "malformed")}
-    return {
-        **plain,
-        "rate_limited": put("rate_limited", **too_fast),
-        "rate_limited_with_retry_after": put("rate_limited", retry_after=RETRY_AFTER, **too_fast),
-        "late_commit": put("late_commit", seconds=40),
-    }

@@ -16,7 +16,8 @@ from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.sandbox import Sandbox
 from airflow_provider_docflow.systems.dingtalk import PROFILE
 from airflow_provider_docflow.systems.dingtalk.filling import LONGEST_VALUE
-from tests.contract.oa import ARGUMENTS, FIELDS, SECRET, TYPE, faults_of, sandbox_for, site_of, stand_on
+from tests.contract.oa import ARGUMENTS, FIELDS, SECRET, TYPE, approvals_on, site_of
+from tests.contract.sandboxed import faults_of, sandbox_for
 from tests.contract.stands import Factory, Stand
 
 ROBOT_TOKEN, ROBOT_SECRET = "robot-token-0123456789", "SEC0123456789abcdef"
@@ -77,7 +78,7 @@ def _over(sandbox: Sandbox, site: Site) -> Stand:
         sandbox.decide(ref.internal_id, "agree")
         sandbox.attach(ref.internal_id, "MODIFY", values=[{"name": "到期日", "value": "2026-05-31"}])
 
-    return stand_on(
+    return approvals_on(
         sandbox,
         site,
         missing="Xb7c9a31e40000",

@@ -16,7 +16,8 @@ from airflow_provider_docflow.document import Document, DocumentRef
 from airflow_provider_docflow.sandbox import Sandbox
 from airflow_provider_docflow.systems.feishu import PROFILE
 from airflow_provider_docflow.systems.feishu.creating import uuid_of
-from tests.contract.oa import ARGUMENTS, FIELDS, SECRET, TYPE, faults_of, sandbox_for, site_of, stand_on
+from tests.contract.oa import ARGUMENTS, FIELDS, SECRET, TYPE, approvals_on, site_of
+from tests.contract.sandboxed import faults_of, sandbox_for
 from tests.contract.stands import Factory, Stand, plain_document
 
 STARTS = "/feishu/open-apis/approval/v4/instances"
@@ -81,7 +82,7 @@ def _over(sandbox: Sandbox, site: Site) -> Stand:
         decide(ref, "approve")
         decide(ref, "revoke")
 
-    return stand_on(
+    return approvals_on(
         sandbox,
         site,
         missing="00000000-0000-4000-8000-000000000000",

@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_docflow.core.profile import Reading, WriteItem
+from airflow_provider_docflow.core.profile import WriteItem
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import Document, DocumentRef
 from airflow_provider_docflow.hooks.doors import Door, LocalTokens
 from airflow_provider_docflow.systems.tryton import PROFILE
 from scripts.tryton_server import TrytonUnavailable
 from tests.contract.gateway import Gateway
-from tests.contract.stands import RETRY_AFTER, Factory, Stand, plain_document
+from tests.contract.sandboxed import of_goods
+from tests.contract.stands import RETRY_AFTER, Factory, Stand, plain_document, says_the_same_lines
 from tests.rigs.locks import missing
 from tests.rigs.processes import ServerDied
 from tests.rigs.tryton import TrytonRig
@@ -105,7 +106,7 @@ def _over(rig: TrytonRig, gateway: Gateway, site: Site) -> Stand:
         without={
             fault: "tried without a key: the write is the same" for fault in faults if fault not in tried
         },
-        bad=lambda: stand.item(),
+        bad=lambda: of_goods(stand.item(), "P-119"),
         calm=gateway.calm,
         wait=lambda seconds: gateway.settle(),
         settle=gateway.settle,
@@ -122,9 +123,8 @@ def _over(rig: TrytonRig, gateway: Gateway, site: Site) -> Stand:
         endings={"cancel": "cancelled"},
         spread=105,
         document=_document,
-        same=_same,
+        same=says_the_same_lines,
     )
-    stand.bad = lambda: _not_for_sale(stand)
     return stand
 
 
@@ -132,25 +132,6 @@ def _document(number: str) -> Document:
     document = plain_document(TYPE, number, issue_date=date.today(), due_date=None)
     lines = tuple(line.model_copy(update={"unit_code": "Unit"}) for line in document.lines)
     return document.model_copy(update={"lines": lines})
-
-
-def _not_for_sale(stand: Stand) -> WriteItem:
-    item = stand.item()
-    assert item.document is not None
-    lines = tuple(line.model_copy(update={"item_id": "P-119"}) for line in item.document.lines)
-    return replace(item, document=item.document.model_copy(update={"lines": lines}))
-
-
-def _same(reading: Reading, document: Document) -> bool:
-    """Compare everything but the ids of the lines, which are Tryton's own."""
-    fields = ("item_id", "description", "quantity", "unit_code", "price_amount", "line_extension_amount")
-    found = reading.document
-    return (
-        found is not None
-        and [tuple(getattr(line, name) for name in fields) for line in found.lines]
-        == [tuple(getattr(line, name) for name in fields) for line in document.lines]
-        and found.issue_date == document.issue_date
-    )
 
 
 def _faults(gateway: Gateway) -> dict[str, Callable[[], None]]:

@@ -15,7 +15,8 @@ from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.sandbox import Sandbox
 from airflow_provider_docflow.systems.wecom import PROFILE
-from tests.contract.oa import FIELDS, SECRET, TYPE, faults_of, sandbox_for, site_of, stand_on
+from tests.contract.oa import FIELDS, SECRET, TYPE, approvals_on, site_of
+from tests.contract.sandboxed import faults_of, sandbox_for
 from tests.contract.stands import Factory, Stand
 
 CORP = "wwsandboxcorp"
@@ -82,7 +83,7 @@ def _over(sandbox: Sandbox, site: Site) -> Stand:
         """Approve the document: nothing else about it can change there."""
         sandbox.call("POST", "wecom/decisions", {"approvals": [ref.internal_id], "action": "agree"})
 
-    return stand_on(
+    return approvals_on(
         sandbox,
         site,
         missing="202601010999",
