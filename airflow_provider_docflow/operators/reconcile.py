@@ -41,7 +41,7 @@ class ReconcileOperator(BaseOperator):
     :param carry_forward: keep open items as candidates until they are cleared.
     :param fail_when: ``breaks > 0.1%``, ``missing_left > 0 or suggested > 10``, or ``never``.
     :param report: folder of the report, as an ObjectStoragePath; empty for none.
-    :param sensitive: fields that the report masks.
+    :param sensitive: fields that report, log and XCom mask; sums of a sensitive amount are masked, too.
     :param language: of the report, ``en`` or ``zh``.
     :param engine: ``auto``: PostgreSQL where both sides are queries on one such database, else ``duckdb``; or
         ``postgresql``, or ``spark``.
@@ -116,7 +116,8 @@ class ReconcileOperator(BaseOperator):
         is_too_much(self.fail_when, {}, 1)
         with self._running(context) as running:
             outcome = running.run()
-            figures = self._figures = outcome.to_json()
+            plan = running.what.plan
+            figures = self._figures = outcome.to_json(plan.hides(plan.hidden(plan.sensitive)))
             if self.report:
                 from airflow_provider_docflow.reconcile.report import write_report
 
@@ -160,6 +161,7 @@ class ReconcileOperator(BaseOperator):
             show=tuple(self.show),
             aged_from=tuple(self.aged_from),
             rates=self.rates,
+            sensitive=tuple(self.sensitive),
         )
         what = Reconciliation(
             name=self.name or f"{ti.dag_id}.{ti.task_id}",

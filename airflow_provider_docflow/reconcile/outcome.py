@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
+from airflow_provider_docflow.core.redact import MASK
 from airflow_provider_docflow.ledger.breaks import Recorded
 from airflow_provider_docflow.reconcile.totals import Total
+
+Shown = Callable[[Any], str]
 
 
 @dataclass(kw_only=True)
@@ -43,8 +47,13 @@ class Outcome:
         if wrong or wrong_moves:
             raise AssertionError(f"{self.name}: the totals do not add up: {wrong or wrong_moves}")
 
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON primitives; amounts are texts."""
+    def to_json(self, hides: Collection[str] = ()) -> dict[str, Any]:
+        """Return it as JSON primitives; amounts are texts.
+
+        :param hides: ``amount`` or ``currency``, where they are sensitive.
+        """
+        money: Shown = _masked if "amount" in hides else _plain
+        word: Shown = _masked if "currency" in hides else str
         return {
             "reconciliation": self.name,
             "run": self.run_id,
@@ -57,11 +66,11 @@ class Outcome:
             "counts": dict(sorted(self.counts.items())),
             "totals": [
                 {
-                    "currency": total.currency,
-                    "left": format(total.left, "f"),
-                    "right": format(total.right, "f"),
-                    "difference": format(total.difference, "f"),
-                    "explained_by": {word: format(amount, "f") for word, amount in total.effects.items()},
+                    "currency": word(total.currency),
+                    "left": money(total.left),
+                    "right": money(total.right),
+                    "difference": money(total.difference),
+                    "explained_by": {kind: money(amount) for kind, amount in total.effects.items()},
                     "without_amount": {
                         "left": total.without_amount["l"],
                         "right": total.without_amount["r"],
@@ -69,5 +78,21 @@ class Outcome:
                 }
                 for total in self.totals
             ],
-            "open_items": list(self.moved),
+            "open_items": [_moved(one, money, word) for one in self.moved],
         }
+
+
+def _plain(amount: Decimal) -> str:
+    return format(amount, "f")
+
+
+def _masked(value: object) -> str:
+    return MASK
+
+
+def _moved(one: Mapping[str, Any], money: Shown, word: Shown) -> dict[str, Any]:
+    sums = {
+        name: {**one[name], "amount": money(Decimal(one[name]["amount"]))}
+        for name in ("opening", "new", "cleared", "closing")
+    }
+    return {**one, "currency": word(one["currency"]), **sums}

@@ -19,6 +19,7 @@ class Layout:
     :param amount: field that is totalled; empty where documents have no amount.
     :param currency: field of its currency; empty where all are in one.
     :param converted: fields that no source has: amounts in another currency.
+    :param sensitive: fields whose values are told nobody outside the ledger.
     """
 
     kinds: Mapping[str, Kind]
@@ -26,6 +27,7 @@ class Layout:
     amount: str = ""
     currency: str = ""
     converted: frozenset[str] = frozenset()
+    sensitive: frozenset[str] = frozenset()
 
     @property
     def fields(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import zipfile
 from contextlib import closing
 from datetime import timedelta
 from decimal import Decimal
@@ -153,7 +154,7 @@ def test_the_report_is_a_workbook_a_page_and_a_file_for_machines(
     head, row = book["右方缺失"].iter_rows(values_only=True)
     shown = dict(zip(head, row, strict=True))
     assert (shown["左方 supplier"], shown["左方 payable_amount"]) == ("=cmd()", "123456789012345678.91")
-    assert shown["左方 currency"] == "***"
+    assert {shown["左方 currency"], shown["币种"]} == {"***"}
     assert "f" not in {cell.data_type for cell in book["右方缺失"][2]}, "nobody's text becomes a formula"
     page = paths["html"].read_text(encoding="utf-8")
     assert "<svg" in page and "差异" in page and "123,456,789,012,345,759.91" in page
@@ -162,6 +163,38 @@ def test_the_report_is_a_workbook_a_page_and_a_file_for_machines(
     machine = dict(zip(found.columns, found.fetchall()[0], strict=True))
     assert str(machine["left.payable_amount"]) == "123456789012345678.9100000000"
     assert machine["left.currency"] == "***"
+
+
+def everything_shown(report: Path) -> str:
+    """Return all that people can read in a report."""
+    with zipfile.ZipFile(next(report.glob("*.xlsx"))) as book:
+        sheets = "".join(book.read(name).decode() for name in book.namelist() if "/sheet" in name)
+    rows = duckdb.sql(f"SELECT * FROM '{next(report.glob('*.parquet'))}'").fetchall()
+    return "\n".join([sheets, next(report.glob("*.html")).read_text(encoding="utf-8"), repr(rows)])
+
+
+def test_what_is_sensitive_is_said_nowhere(orders: World, runner: Runner, tmp_path: Path) -> None:
+    orders.enter("PR-4", ("SECRET & SONS", "1", "4711.47"))
+    hidden = {
+        "sensitive": ("supplier", "payable_amount", "issue_date", "currency"),
+        "report": str(tmp_path / "reports"),
+        "aged_from": ("issue_date",),
+        "show": ("number", "supplier"),
+        "identity": ("number",),
+        "match": [Key("number")],
+        "fail_when": "never",
+    }
+    done = runner.run(task(orders, **hidden))
+    shown = everything_shown(tmp_path / "reports")
+    assert "PR-4" in shown and "2026-03-31" not in shown and "datetime.date" not in shown
+    said = shown + json.dumps(figures(done)) + done.everything()
+    for secret in ("SECRET", "4711", "4,711", "CNY"):
+        assert secret not in said, secret
+    with closing(sqlite3.connect(orders.source_path)) as connection, connection:
+        connection.execute("UPDATE requisition SET amount = 'forty-seven' WHERE number = 'PR-4'")
+    done = runner.run(task(orders, **hidden), run_id="again__1")
+    assert done.state == "failed"
+    assert "is not an amount" in str(done.error) and "forty-seven" not in done.everything()
 
 
 def test_it_serialises_alike_and_renders_what_is_a_template(world: World, runner: Runner) -> None:

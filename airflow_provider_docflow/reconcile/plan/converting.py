@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.redact import MASK
 from airflow_provider_docflow.reconcile.dialect import AMOUNT, literal
 from airflow_provider_docflow.reconcile.engines.base import Engine
 from airflow_provider_docflow.reconcile.rates import Rates
@@ -103,7 +104,10 @@ def _refuse_without_rate(
     if not found:
         return
     currency, on, *identity = found[0]
-    document = "/".join(str(part) for part in identity)
+    parts = zip(layout.identity, identity, strict=True)
+    document = "/".join(MASK if name in layout.sensitive else str(part) for name, part in parts)
+    hidden = {rates.currency, rates.date} & layout.sensitive
+    currency, on = (MASK if hidden and value else value for value in (currency, on))
     said = f"on {on}" if on else "without a date" if rates.date else "at all"
     what = f"there is no rate of {currency} {said}" if currency else "it has no currency"
     raise exc.InvalidDocument(

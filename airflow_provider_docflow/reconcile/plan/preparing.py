@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.redact import MASK
 from airflow_provider_docflow.document.money import MINOR_UNITS
 from airflow_provider_docflow.reconcile.comparisons import Kind
 from airflow_provider_docflow.reconcile.dialect import Dialect, literal
@@ -152,12 +153,17 @@ def _check_currencies(engine: Engine, layout: Layout, side: Side, table: str) ->
     ((first,),) = engine.rows(f"SELECT min(rid) FROM {table} WHERE {column} = {literal(unknown[0])}")
     name = side.column(layout.currency)
     raise exc.InvalidDocument(
-        f"{side.name}, row {int(first) + 1}: {unknown[0]!r} in {name} is no currency of ISO 4217.",
+        f"{side.name}, row {int(first) + 1}: {_shown(layout, layout.currency, unknown[0])} in {name} is no"
+        " currency of ISO 4217.",
         system=side.name,
         document=f"row {int(first) + 1}",
         field=name,
         remedy="Write the code in three capitals, such as CNY, or set currency='' if all is in one currency.",
     )
+
+
+def _shown(layout: Layout, name: str, text: object) -> str:
+    return MASK if name in layout.sensitive else repr(text)
 
 
 def _cut_off(engine: Engine, layout: Layout, side: Side, key: str, rows: int) -> Counted:
@@ -184,7 +190,8 @@ def _refuse(engine: Engine, layout: Layout, side: Side, table: str, column: _Col
     what = "an amount with at most ten decimals" if kind == "amount" else "a date"
     others = f" and {len(found) - 1} more rows" if len(found) > 1 else ""
     raise exc.InvalidDocument(
-        f"{side.name}, row {int(first) + 1}{others}: {text!r} in {side.column(column.name)} is not {what}.",
+        f"{side.name}, row {int(first) + 1}{others}: {_shown(layout, column.name, text)} in"
+        f" {side.column(column.name)} is not {what}.",
         system=side.name,
         document=f"row {int(first) + 1}",
         field=side.column(column.name),

@@ -50,6 +50,7 @@ class Plan:
     :param show: further fields for the report.
     :param aged_from: fields of the due or document date from which a break ages.
     :param rates: adds amounts in one currency.
+    :param sensitive: fields whose values are told nobody outside the ledger.
     """
 
     match: Sequence[Rule]
@@ -62,6 +63,7 @@ class Plan:
     show: tuple[str, ...] = ()
     aged_from: tuple[str, ...] = ()
     rates: Rates | None = None
+    sensitive: tuple[str, ...] = ()
 
     @property
     def compared(self) -> Mapping[str, Comparison]:
@@ -110,7 +112,19 @@ class Plan:
             amount=self.amount,
             currency=self.currency,
             converted=frozenset(self.rates.names() if self.rates else ()),
+            sensitive=self.hidden(self.sensitive),
         )
+
+    def hidden(self, fields: Iterable[str]) -> frozenset[str]:
+        """Return sensitive fields with what is converted from them."""
+        plain = frozenset(fields)
+        made = self.rates.names() if self.rates else {}
+        return plain | {name for name, field in made.items() if field in plain}
+
+    def hides(self, sensitive: frozenset[str]) -> frozenset[str]:
+        """Return which of ``amount`` and ``currency`` figures must not show: a sum may be of one document."""
+        named = {"amount": self.amount, "currency": self.currency}
+        return frozenset(word for word, name in named.items() if name in sensitive)
 
     def _check_expected(self, kinds: Mapping[str, Kind]) -> None:
         for one in self.expected:

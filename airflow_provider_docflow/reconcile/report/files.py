@@ -43,11 +43,12 @@ def write_report(
     with tempfile.TemporaryDirectory(prefix="docflow-report-") as scratch:
         paths = {kind: Path(scratch, f"{name}.{kind}") for kind in ("xlsx", "html", "parquet")}
         workbook, page = Workbook(table.columns, language), Page(table.columns, language)
-        workbook.summarise(outcome)
+        told = outcome.to_json(table.hides)
+        workbook.summarise(outcome, told)
         rows = _passing(table, running, workbook, page)
         _write_parquet(running, table, rows, paths["parquet"])
         workbook.save(paths["xlsx"])
-        page.save(paths["html"], outcome)
+        page.save(paths["html"], told)
         return {kind: _put(path, folder, conn_id) for kind, path in paths.items()}
 
 
@@ -83,7 +84,8 @@ def _write_parquet(running: Running, table: Table, rows: Iterator[Sequence[Value
 def _type(column: str, table: Table, kinds: Any, types: Any, own: Any) -> str:
     _, dot, name = column.partition(".")
     if not dot:
-        return str(own.get(column, "VARCHAR"))
+        hidden = column == "amount_off" and table.plan.amount in table.sensitive
+        return "VARCHAR" if hidden else str(own.get(column, "VARCHAR"))
     return "VARCHAR" if name in table.sensitive else str(types[kinds[name]])
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from airflow_provider_docflow.locale import text
 from airflow_provider_docflow.reconcile.items import Value
-from airflow_provider_docflow.reconcile.outcome import Outcome
 from airflow_provider_docflow.reconcile.report.tables import AGES, age_group, figure
 
 LISTED = 200
@@ -36,14 +35,16 @@ class Page:
         if len(self._listed) < LISTED:
             self._listed.append(row)
 
-    def save(self, path: Path, outcome: Outcome) -> None:
-        """Write the page; it needs nothing but itself."""
+    def save(self, path: Path, told: Mapping[str, Any]) -> None:
+        """Write the page; it needs nothing but itself.
+
+        :param told: the figures, masked where they have to be.
+        """
         from jinja2 import Environment, StrictUndefined
 
         environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
         environment.filters["figure"] = figure
         template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
-        told = outcome.to_json()
         page = template.render(
             language=self.language,
             told=told,

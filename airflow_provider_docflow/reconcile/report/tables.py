@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_docflow.core.redact import MASK
 from airflow_provider_docflow.reconcile.items import Item, Row, Value
 from airflow_provider_docflow.reconcile.plan.run import Plan
 from airflow_provider_docflow.reconcile.run import Running
@@ -15,7 +16,6 @@ from airflow_provider_docflow.reconcile.run import Running
 if TYPE_CHECKING:
     import pandas as pd
 
-MASK = "***"
 #: Days up to which a break belongs to an age.
 AGES = (7, 30, 60, 90)
 _HEAD = ("standing", "kind", "rule", "fields", "amount_off", "currency", "age_days")
@@ -41,6 +41,11 @@ class Table:
         shown = [f"{side}.{name}" for name in self.fields for side in ("left", "right")]
         return (*_HEAD, *shown)
 
+    @property
+    def hides(self) -> frozenset[str]:
+        """Return which of amounts and currencies the figures must not show."""
+        return self.plan.hides(self.sensitive)
+
     def rows(self, items: Iterator[Item]) -> Iterator[tuple[Value, ...]]:
         """Yield the rows of items: one for each document, both sides of a pair in one."""
         for item in items:
@@ -52,15 +57,19 @@ class Table:
         mine, theirs = ([one] if one else [] for one in (left, right))
         part = Item(item.standing, item.kind, item.rule, mine, theirs, ())
         effects = part.effect(self.plan.amount, self.plan.currency) if self.plan.amount else {}
+        currency: Value
+        amount: Value
         currency, amount = next(iter(effects.items())) if len(effects) == 1 else ("", None)
+        amount = self._shown(self.plan.amount, amount)
+        currency = self._shown(self.plan.currency, currency)
         differing = ", ".join(one.field for one in item.differences)
         sides = (left or {}, right or {})
         values = [self._shown(name, side.get(name)) for name in self.fields for side in sides]
-        age = self.age(item)
+        age = None if self.sensitive.intersection(self.plan.aged_from) else self.age(item)
         return (item.standing, item.kind, item.rule, differing, amount, currency, age, *values)
 
     def _shown(self, name: str, value: Value) -> Value:
-        return MASK if name in self.sensitive and value is not None else value
+        return MASK if name in self.sensitive and value not in (None, "") else value
 
     def age(self, item: Item) -> int | None:
         """Return the days since the due or document date."""
@@ -80,7 +89,7 @@ def table_of(running: Running, sensitive: Sequence[str] = ()) -> Table:
     fields = running.computed.ground.layout.fields
     first = [*running.computed.ground.layout.identity]
     rest = [name for name in fields if name not in first]
-    return Table(what.plan, (*first, *rest), day, frozenset(sensitive))
+    return Table(what.plan, (*first, *rest), day, what.plan.hidden((*what.plan.sensitive, *sensitive)))
 
 
 def frame(running: Running, *, standing: str = "", sensitive: Sequence[str] = ()) -> pd.DataFrame:
@@ -104,6 +113,8 @@ def age_group(days: int | None) -> str:
 
 def figure(value: Any) -> str:
     """Return an amount as people read it: with thousands, at least two decimals, all that say something."""
+    if value == MASK:
+        return MASK
     number = Decimal(str(value))
     said = len(format(number, "f").partition(".")[2].rstrip("0"))
     return f"{number:,.{max(2, said)}f}"

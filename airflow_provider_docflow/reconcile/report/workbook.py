@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_docflow.core.redact import MASK
 from airflow_provider_docflow.locale import text
 from airflow_provider_docflow.reconcile.items import Value
 from airflow_provider_docflow.reconcile.outcome import Outcome
@@ -35,9 +36,11 @@ class Workbook:
             kind = str(row[1]) if row[0] == "break" else str(row[0])
             self._sheet(kind).append([self._cell(value) for value in row])
 
-    def summarise(self, outcome: Outcome) -> None:
-        """Fill the summary."""
-        told = outcome.to_json()
+    def summarise(self, outcome: Outcome, told: Mapping[str, Any]) -> None:
+        """Fill the summary.
+
+        :param told: the figures, masked where they have to be.
+        """
         self._line(self._text("reconcile.title", name=outcome.name))
         self._line(self._text("reconcile.as_of"), told["as_of"])
         self._line(self._text("reconcile.cut_off"), told["cut_off"] or "")
@@ -50,7 +53,7 @@ class Workbook:
         names = ("currency", "left", "right", "difference")
         self._line(*(self._text(f"reconcile.{name}") for name in names), self._text("reconcile.explained_by"))
         for total in told["totals"]:
-            amounts = [Decimal(total[name]) for name in names[1:]]
+            amounts = [one if (one := total[name]) == MASK else Decimal(one) for name in names[1:]]
             effects = total["explained_by"].items()
             parts = [f"{self._text(f'break.{word}')} {figure(value)}" for word, value in effects]
             self._line(total["currency"], *amounts, "; ".join(parts))
