@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
-from airflow_provider_docflow.core.exchange import Exchange
-from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import Document, document_from_json
-from airflow_provider_docflow.hooks.doors import AsyncDoor, Door, LocalTokens
 
 TYPE = "purchase_requisition"
 
@@ -36,22 +32,3 @@ def requisition(number: str = "PR-1", **more: Any) -> Document:
         **more,
     }
     return document_from_json(data).totalled()
-
-
-class Caller:
-    """Runs exchanges on a connection, through one kind of door; its logins are kept."""
-
-    site: Site
-
-    def __init__(self, kind: str = "sync") -> None:
-        self.kind, self.tokens = kind, LocalTokens()
-
-    def run(self, exchange: Exchange[Any]) -> Any:
-        if self.kind == "sync":
-            with Door(self.site, tokens=self.tokens, sleep=lambda seconds: None) as door:
-                return door.run(exchange)
-        return asyncio.run(self._arun(exchange))
-
-    async def _arun(self, exchange: Exchange[Any]) -> Any:
-        async with AsyncDoor(self.site, tokens=self.tokens) as door:
-            return await door.run(exchange)

@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 
 from airflow_provider_docflow.core.exchange import Exchange
-from airflow_provider_docflow.core.profile import Reading, WriteItem, Written
+from airflow_provider_docflow.core.profile import WriteItem, Written
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.hooks.doors import AsyncDoor
 from airflow_provider_docflow.sandbox import Sandbox
 from airflow_provider_docflow.systems.dingtalk import PROFILE
-from tests.systems.oa import TYPE, Caller
+from tests.systems.calling import MARK, Caller
+from tests.systems.oa import TYPE
 
 SECRET, ROBOT_TOKEN, ROBOT_SECRET = "sandbox-secret", "robot-token-0123456789", "SEC0123456789abcdef"
 CORP = "dingsandboxcorp"
-MARK = "M0123456789ABCDE"
 COMPONENTS = [
     {"componentType": "TextField", "props": {"label": "单号", "required": True}},
     {"componentType": "TextField", "props": {"label": "公司", "required": True}},
@@ -79,6 +79,8 @@ def values(rows: Sequence[Sequence[dict[str, str]]] | None = None, **controls: s
 class Desk(Caller):
     """A connection to the stand-in, through one kind of door; and what a person in the OA does."""
 
+    document_type = TYPE
+
     def __init__(self, sandbox: Sandbox, kind: str, code: str, **settings: Any) -> None:
         super().__init__(kind)
         self.sandbox, self.code = sandbox, code
@@ -134,25 +136,8 @@ class Desk(Caller):
     def read(self, *refs: DocumentRef) -> list[Any]:
         return self.run(PROFILE.of(TYPE).read(self.site, refs))
 
-    def reading(self, ref: DocumentRef) -> Reading:
-        found = self.read(ref)[0]
-        if isinstance(found, Exception):
-            raise found
-        return found
-
-    def write(self, purpose: str, item: WriteItem) -> Written:
-        result = self.run(self.site.profile.write(TYPE, purpose).run(self.site, [item]))[0]
-        if isinstance(result, Exception):
-            raise result
-        return result
-
     def act(self, purpose: str, ref: DocumentRef, mark: str = MARK, **arguments: Any) -> Written:
         return self.write(purpose, WriteItem(mark=mark, ref=ref, arguments=arguments))
-
-    def has_landed(self, purpose: str, ref: DocumentRef, mark: str = MARK, **arguments: Any) -> bool:
-        landed = self.site.profile.write(TYPE, purpose).landed
-        assert landed is not None
-        return landed(self.reading(ref), WriteItem(mark=mark, ref=ref, arguments=arguments))
 
 
 @pytest.fixture

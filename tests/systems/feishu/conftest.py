@@ -13,7 +13,8 @@ from airflow_provider_docflow.document import Document, DocumentRef
 from airflow_provider_docflow.sandbox import Sandbox
 from airflow_provider_docflow.systems.feishu import PROFILE, describing
 from airflow_provider_docflow.systems.feishu.forms import form_of
-from tests.systems.oa import TYPE, Caller
+from tests.systems.calling import Caller
+from tests.systems.oa import TYPE
 from tests.systems.oa import requisition as document
 
 SECRET, TENANT, MARK = "sandbox-secret", "sandboxtenant", "M" + "0123456789ABCDEF" * 2
@@ -46,6 +47,8 @@ NODES = [{"name": "经理", "users": ["boss"]}]
 
 class Desk(Caller):
     """A connection to the stand-in; and what a person in the OA does. The contract tries the other doors."""
+
+    document_type, mark = TYPE, MARK
 
     def __init__(self, sandbox: Sandbox, **settings: Any) -> None:
         super().__init__()
@@ -123,36 +126,16 @@ class Desk(Caller):
     def ref(self, code: str, number: str = "") -> DocumentRef:
         return DocumentRef(TENANT, "", TYPE, code, number)  # type: ignore[arg-type]
 
-    def reading(self, ref: DocumentRef) -> Reading:
-        found = self.run(PROFILE.of(TYPE).read(self.site, [ref]))[0]
-        if isinstance(found, Exception):
-            raise found
-        return found
-
-    def write(self, purpose: str, item: WriteItem) -> Written:
-        result = self.run(self.site.profile.write(TYPE, purpose).run(self.site, [item]))[0]
-        if isinstance(result, Exception):
-            raise result
-        return result
-
     def create(self, made: Document | None = None, mark: str = MARK, **arguments: Any) -> DocumentRef:
         wanted = made or document()
         item = WriteItem(mark=mark, reference=wanted.id, document=wanted, arguments=arguments)
         return self.write("create", item).ref
 
     def find(self, *marks: str) -> list[Sequence[Reading]]:
-        items = [WriteItem(mark=mark, document=document()) for mark in marks]
-        probe = self.site.profile.write(TYPE, "create").find
-        assert probe is not None
-        return [finding.marked for finding in self.run(probe(self.site, items))]
+        return self.found(document(), *marks)
 
     def act(self, purpose: str, ref: DocumentRef, mark: str = MARK, **arguments: Any) -> Written:
         return self.write(purpose, WriteItem(mark=mark, ref=ref, arguments=arguments))
-
-    def has_landed(self, purpose: str, ref: DocumentRef, mark: str = MARK, **arguments: Any) -> bool:
-        landed = self.site.profile.write(TYPE, purpose).landed
-        assert landed is not None
-        return landed(self.reading(ref), WriteItem(mark=mark, ref=ref, arguments=arguments))
 
 
 @pytest.fixture(scope="module")

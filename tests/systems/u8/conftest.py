@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,18 +7,16 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_docflow.core.exchange import Exchange
-from airflow_provider_docflow.core.profile import Query, Reading, WriteItem, Written
+from airflow_provider_docflow.core.profile import Reading, WriteItem, Written
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import Document, DocumentRef, document_from_json
-from airflow_provider_docflow.hooks.doors import AsyncDoor, Door, LocalTokens
 from airflow_provider_docflow.sandbox import Sandbox
 from airflow_provider_docflow.sandbox.u8.identity import APP_KEY, APP_SECRET, TO_ACCOUNT
 from airflow_provider_docflow.systems.u8 import PROFILE
 from airflow_provider_docflow.systems.u8.objects import VOUCHERS
 from tests.contract.stand_u8 import settings_of
+from tests.systems.calling import MARK, Caller
 
-MARK = "M0123456789ABCDE"
 INSTANCE = f"{TO_ACCOUNT}/1"
 OBJECTS = {str(voucher.document_type): voucher.name for voucher in VOUCHERS}
 LINE = {
@@ -59,12 +56,12 @@ def document(document_type: str = "purchase_order", number: str = "D-1", **more:
     return document_from_json(data).totalled()
 
 
-class Desk:
+class Desk(Caller):
     """A connection to the stand-in, and what people do in the U8."""
 
     def __init__(self, sandbox: Sandbox, kind: str = "sync", **settings: Any) -> None:
-        self.sandbox, self.kind = sandbox, kind
-        self.tokens = LocalTokens()
+        super().__init__(kind)
+        self.sandbox = sandbox
         self.site = self.connect(**settings)
         self.pauses: list[float] = []
 
@@ -79,16 +76,6 @@ class Desk:
             settings=given,
             instance=INSTANCE,
         )
-
-    def run(self, exchange: Exchange[Any]) -> Any:
-        if self.kind == "sync":
-            with Door(self.site, tokens=self.tokens, sleep=self.sleep) as door:
-                return door.run(exchange)
-        return asyncio.run(self._arun(exchange))
-
-    async def _arun(self, exchange: Exchange[Any]) -> Any:
-        async with AsyncDoor(self.site, tokens=self.tokens) as door:
-            return await door.run(exchange)
 
     def sleep(self, seconds: float) -> None:
         """Let the stand-in's time pass instead of ours."""
@@ -109,50 +96,25 @@ class Desk:
     def sent(self, path: str) -> list[Any]:
         return [json.loads(request["body"]) for request in self.sandbox.requests(path)]
 
-    def results(self, purpose: str, item: WriteItem, document_type: str) -> list[Any]:
-        return self.run(self.site.profile.write(document_type, purpose).run(self.site, [item]))
-
-    def write(self, purpose: str, item: WriteItem, document_type: str) -> Written:
-        (result,) = self.results(purpose, item, document_type)
-        if isinstance(result, Exception):
-            raise result
-        return result
-
     def create(self, found: Document | None = None, mark: str = MARK) -> DocumentRef:
         found = found or document()
         item = WriteItem(mark=mark, document=found)
-        written = self.write("create", item, str(found.document_type))
+        written = self.write("create", item)
         assert written.ref is not None
         return written.ref
 
     def act(self, purpose: str, ref: DocumentRef, **arguments: Any) -> Written:
         item = WriteItem(mark=MARK, ref=ref, arguments=arguments)
-        return self.write(purpose, item, str(ref.document_type))
+        return self.write(purpose, item)
 
     def ref(self, code: str, document_type: str = "purchase_order") -> DocumentRef:
         return DocumentRef(INSTANCE, "", document_type, code, code)  # type: ignore[arg-type]
 
     def read(self, ref: DocumentRef) -> Reading:
-        (found,) = self.run(PROFILE.of(str(ref.document_type)).read(self.site, [ref]))
-        if isinstance(found, Exception):
-            raise found
-        return found
-
-    def search(self, document_type: str = "purchase_order", **query: Any) -> list[Reading]:
-        search = PROFILE.of(document_type).search
-        assert search is not None
-        found, position = [], None
-        while True:
-            page = self.run(search(self.site, Query(**query), position))
-            found += page.readings
-            if (position := page.next) is None:
-                return found
+        return self.reading(ref)
 
     def find(self, *marks: str, document_type: str = "purchase_order") -> list[Sequence[Reading]]:
-        find = self.site.profile.write(document_type, "create").find
-        assert find is not None
-        items = [WriteItem(mark=mark, document=document(document_type)) for mark in marks]
-        return [finding.marked for finding in self.run(find(self.site, items))]
+        return self.found(document(document_type), *marks)
 
 
 @pytest.fixture

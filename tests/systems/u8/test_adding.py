@@ -51,7 +51,7 @@ def test_the_published_answers_of_an_add_are_understood(desk: Desk) -> None:
     done = {"errcode": "0", "errmsg": "", "id": "0000000007", "tradeid": "t-1"}
     desk.sandbox.fault(FaultRule("rate_limited", path=ADD, status=200, reply=taken))
     desk.sandbox.fault(FaultRule("rate_limited", path=RESULT, status=200, reply=done))
-    written = desk.write("create", WriteItem(mark=MARK, document=document()), "purchase_order")
+    written = desk.write("create", WriteItem(mark=MARK, document=document()))
     assert written.ref is not None
     assert (written.ref.internal_id, written.detail["tradeid"]) == ("0000000007", "t-1")
     assert desk.pauses == [5]
@@ -185,7 +185,7 @@ def test_what_is_promised_of_each_type() -> None:
 
 def test_a_long_reference_leaves_room_for_the_mark(desk: Desk) -> None:
     item = WriteItem(mark=MARK, document=document(), reference="长" * 80)
-    desk.write("create", item, "purchase_order")
+    desk.write("create", item)
     (kept,) = desk.kept()
     assert len(kept["remark"]) == 60
     assert kept["remark"].endswith(f"[{MARK}]")

@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_docflow.core.profile import Reading, WriteItem, Written
+from airflow_provider_docflow.core.profile import WriteItem, Written
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import Document, DocumentRef
 from airflow_provider_docflow.sandbox import Sandbox
 from airflow_provider_docflow.systems.wecom import PROFILE
 from airflow_provider_docflow.systems.wecom.defaults import DEFAULT_FIELDS
-from tests.systems.oa import TYPE, Caller, requisition
+from tests.systems.calling import MARK, Caller
+from tests.systems.oa import TYPE, requisition
 
 CORP, SECRET, AGENT = "wwsandboxcorp", "sandbox-secret", 1000002
 ROBOT_KEY = "693a91f6-7aoc-4bc4-97a0-0ec2sifa5aaa"
 TOKEN, AES_KEY = "tok123", "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
-MARK = "M0123456789ABCDE"
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "申请日期": ("Date", {"date": {"type": "day"}}),
     "付款日期": ("Date", {"date": {"type": "day"}}),
@@ -71,6 +71,8 @@ def controls_of(document_type: str, *more: str) -> list[dict[str, Any]]:
 
 class Desk(Caller):
     """A connection to the stand-in, through one kind of door; and what people do in WeCom."""
+
+    document_type = TYPE
 
     def __init__(self, sandbox: Sandbox, kind: str = "sync", **settings: Any) -> None:
         super().__init__(kind)
@@ -134,20 +136,10 @@ class Desk(Caller):
     def read(self, *refs: DocumentRef) -> list[Any]:
         return list(self.run(self.site.profile.of(str(refs[0].document_type)).read(self.site, refs)))
 
-    def reading(self, ref: DocumentRef) -> Reading:
-        (found,) = self.read(ref)
-        if isinstance(found, Exception):
-            raise found
-        return found
-
     def create(self, document: Document | None = None, mark: str = MARK, **arguments: Any) -> Written:
         document = document or requisition()
         item = WriteItem(mark=mark, reference=document.id, document=document, arguments=arguments)
-        kind = self.site.profile.write(str(document.document_type), "create")
-        (result,) = self.run(kind.run(self.site, [item]))
-        if isinstance(result, Exception):
-            raise result
-        return result
+        return self.write("create", item)
 
 
 def form() -> dict[str, Any]:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -9,17 +8,15 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_docflow.core.exchange import Exchange
-from airflow_provider_docflow.core.profile import Query, Reading, WriteItem, Written
+from airflow_provider_docflow.core.profile import Reading, WriteItem
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.document import Document, DocumentRef, document_from_json
-from airflow_provider_docflow.hooks.doors import AsyncDoor, Door, LocalTokens
 from airflow_provider_docflow.sandbox import Sandbox
 from airflow_provider_docflow.sandbox.yonbip.identity import APP_KEY, APP_SECRET, TENANT
 from airflow_provider_docflow.systems.yonbip import PROFILE
 from tests.contract.stand_yonbip import settings_of
+from tests.systems.calling import MARK, Caller
 
-MARK = "M0123456789ABCDE"
 PURCHASE, SALE = "purchase_order", "sales_order"
 KINDS = {PURCHASE: "purchase", SALE: "sale"}
 LINE = {
@@ -63,12 +60,12 @@ def sale(number: str = "SO-1", **more: Any) -> Document:
     return document_from_json(data).totalled()
 
 
-class Desk:
+class Desk(Caller):
     """A connection to the stand-in, and what people do in the tenant."""
 
     def __init__(self, sandbox: Sandbox, kind: str = "sync", **settings: Any) -> None:
-        self.sandbox, self.kind = sandbox, kind
-        self.tokens = LocalTokens()
+        super().__init__(kind)
+        self.sandbox = sandbox
         self.site = self.connect(**settings)
 
     def connect(self, secret: str = APP_SECRET, **settings: Any) -> Site:
@@ -83,16 +80,6 @@ class Desk:
             instance=str(given["tenant_id"]),
         )
 
-    def run(self, exchange: Exchange[Any]) -> Any:
-        if self.kind == "sync":
-            with Door(self.site, tokens=self.tokens, sleep=lambda seconds: None) as door:
-                return door.run(exchange)
-        return asyncio.run(self._arun(exchange))
-
-    async def _arun(self, exchange: Exchange[Any]) -> Any:
-        async with AsyncDoor(self.site, tokens=self.tokens) as door:
-            return await door.run(exchange)
-
     def put(self, **settings: Any) -> None:
         self.sandbox.call("PUT", "yonbip/settings", settings)
 
@@ -105,49 +92,24 @@ class Desk:
     def item(self, document: Document | None = None, mark: str = MARK, **more: Any) -> WriteItem:
         return WriteItem(mark=mark, document=document or purchase(), **more)
 
-    def results(self, purpose: str, *items: WriteItem, document_type: str = PURCHASE) -> list[Any]:
-        return self.run(self.site.profile.write(document_type, purpose).run(self.site, items))
-
-    def write(self, purpose: str, item: WriteItem, document_type: str = PURCHASE) -> Written:
-        (result,) = self.results(purpose, item, document_type=document_type)
-        if isinstance(result, Exception):
-            raise result
-        return result
-
     def create(self, document: Document | None = None, mark: str = MARK) -> DocumentRef:
         document = document or purchase()
-        written = self.write("create", self.item(document, mark), str(document.document_type))
+        written = self.write("create", self.item(document, mark))
         assert written.ref is not None
         return written.ref
 
     def act(self, purpose: str, *refs: DocumentRef) -> list[Any]:
         items = [WriteItem(mark=f"{MARK}{place}", ref=ref) for place, ref in enumerate(refs)]
-        return self.results(purpose, *items, document_type=str(refs[0].document_type))
+        return self.results(purpose, *items)
 
     def ref(self, internal_id: str, document_type: str = PURCHASE) -> DocumentRef:
         return DocumentRef(TENANT, "", document_type, internal_id)  # type: ignore[arg-type]
 
     def read(self, ref: DocumentRef) -> Reading:
-        (found,) = self.run(PROFILE.of(str(ref.document_type)).read(self.site, [ref]))
-        if isinstance(found, Exception):
-            raise found
-        return found
-
-    def search(self, document_type: str = PURCHASE, **query: Any) -> list[Reading]:
-        search = PROFILE.of(document_type).search
-        assert search is not None
-        found, position = [], None
-        while True:
-            page = self.run(search(self.site, Query(**query), position))
-            found += page.readings
-            if (position := page.next) is None:
-                return found
+        return self.reading(ref)
 
     def find(self, *marks: str, document_type: str = PURCHASE) -> list[Sequence[Reading]]:
-        find = self.site.profile.write(document_type, "create").find
-        assert find is not None
-        items = [WriteItem(mark=mark, document=purchase()) for mark in marks]
-        return [finding.marked for finding in self.run(find(self.site, items))]
+        return self.found(purchase().model_copy(update={"document_type": document_type}), *marks)
 
 
 @pytest.fixture
