@@ -28,6 +28,9 @@ def list_breaks(args: Namespace) -> None:
     if args.json:
         show_json([_as_json(one) for one in found])
         return
+    if not found:
+        print("no breaks")
+        return
     show_table(
         ("id", "reconciliation", "kind", "left", "right", "amount", "first seen", "status", "assignee"),
         [

@@ -42,6 +42,7 @@ def test_breaks_are_listed_and_shown(found: Any, shell: Shell) -> None:
     assert "found" in shown
     assert shell("reconcile", "show", "999").code == 1
     assert "no status" in shell("breaks", "--status", "lost").err
+    assert shell("breaks", "--kind", "no such kind").out == "no breaks\n"
 
 
 def test_a_break_is_explained_and_given_to_somebody(found: Any, shell: Shell) -> None:
