@@ -5,11 +5,22 @@ from __future__ import annotations
 import os
 import pwd
 from argparse import Namespace
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_docflow import exceptions as exc
-from airflow_provider_docflow.cli.common import connected, ledger_from, show_json, show_table, told
+from airflow_provider_docflow.cli.common import (
+    Connections,
+    connected,
+    ledger_from,
+    show_json,
+    show_table,
+    told,
+)
 from airflow_provider_docflow.document import DocumentRef
+
+if TYPE_CHECKING:
+    from airflow_provider_docflow.ledger import Ledger
 
 
 @told
@@ -18,9 +29,9 @@ def override(args: Namespace) -> None:
     from airflow_provider_docflow.hooks.overriding import Overrider, reader_of
 
     ledger = ledger_from(args)
-    ref = _only(ledger, args)
     if args.withdraw == bool(args.value):
         raise exc.Misconfigured("give --value or --withdraw.", field="value")
+    ref = _only(ledger, args)
     with connected(args) as system_of:
         overrider = Overrider(ledger, reader_of(ledger, system_of), _person())
         if args.withdraw:
@@ -38,23 +49,30 @@ def override(args: Namespace) -> None:
 def overrides(args: Namespace) -> None:
     """Print every override of a document, the oldest first."""
     ledger = ledger_from(args)
+    entries = _entries(ledger, args)
+    connections = Connections(ledger, [entry.ref.instance for entry in entries])
     rows = [
-        _row(entry.ref, one) for entry in _entries(ledger, args) for one in ledger.overrides.of(entry.ref)
+        _row(entry.ref, connections[entry.ref.instance], one)
+        for entry in entries
+        for one in ledger.overrides.of(entry.ref)
     ]
     if args.json:
         show_json(rows)
     elif rows:
+        for row in rows:
+            row["system"] = row.pop("connection") or row["system"]
         show_table(list(rows[0]), [list(row.values()) for row in rows])
     else:
         print("no overrides")
 
 
 def _entries(ledger: Any, args: Namespace) -> list[Any]:
+    instance = args.instance and (ledger.instances.bound_to(args.instance) or args.instance)
     found = [
         entry
         for entry in ledger.documents.find(args.number)
         if args.document_type in ("", str(entry.ref.document_type))
-        and args.instance in ("", entry.ref.instance)
+        and instance in ("", entry.ref.instance)
         and args.company_code in ("", entry.ref.company_code)
     ]
     if not found:
@@ -68,15 +86,23 @@ def _entries(ledger: Any, args: Namespace) -> list[Any]:
 
 def _only(ledger: Any, args: Namespace) -> DocumentRef:
     found = _entries(ledger, args)
+    if len(found) > 1 and args.withdraw:
+        found = [entry for entry in found if _overridden(ledger, entry.ref, args.field)] or found
     if len(found) > 1:
-        where = "; ".join(sorted(str(entry.ref) for entry in found))
+        connections = Connections(ledger, [entry.ref.instance for entry in found])
+        named = [replace(entry.ref, instance=connections.named(entry.ref.instance)) for entry in found]
+        where = "; ".join(sorted(map(str, named)))
         raise exc.Duplicate(
             f"{len(found)} documents have this number: {where}.",
             document=args.number,
-            remedy="Name one with --document-type, --instance or --company-code.",
+            remedy="Name one with --document-type, --company-code or --instance, which takes a connection.",
         )
     ref: DocumentRef = found[0].ref
     return ref
+
+
+def _overridden(ledger: Ledger, ref: DocumentRef, field: str) -> bool:
+    return any(one.field == field and one.status == "active" for one in ledger.overrides.of(ref))
 
 
 def _person() -> Any:
@@ -86,8 +112,10 @@ def _person() -> Any:
     return Person(COMMAND_LINE, pwd.getpwuid(os.getuid()).pw_name)
 
 
-def _row(ref: DocumentRef, one: Any) -> dict[str, Any]:
+def _row(ref: DocumentRef, connection: str, one: Any) -> dict[str, Any]:
     return {
+        "system": ref.instance,
+        "connection": connection,
         "document": ref.number or ref.internal_id,
         "field": one.field,
         "old": one.old,

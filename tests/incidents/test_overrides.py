@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -103,6 +104,23 @@ def test_who_overrides_may_not_approve(
     done = run_chain(runner, "PR-1")
     assert done.state == "success", done.everything()
     assert _codes(world) == []
+
+
+def test_of_two_documents_with_one_number_the_one_that_is_meant_is_named_by_its_connection(
+    world: World, shell: Shell, people: None
+) -> None:
+    world.enter("PR-1", ("SUP-1", "2", "10.50"))
+    world.approve("PR-1")
+    ref = ref_of(world, "PR-1")
+    world.ledger.documents.ensure([replace(ref, instance="elsewhere")])
+    words = ("override", "PR-1", "--field", "lines[0].quantity", "--reason", "typing error")
+    said = shell(*words, "--value", "1")
+    assert said.code == 1
+    assert "in elsewhere" in said.err and "in oa" in said.err and ref.instance not in said.err
+    assert shell(*words, "--value", "1", "--instance", "oa").code == 0
+    (row,) = shell("overrides", "PR-1", "--json").data
+    assert (row["system"], row["connection"]) == (ref.instance, "oa")
+    assert shell(*words, "--withdraw").code == 0, "only one of them is overridden"
 
 
 def test_an_override_is_refused_while_nobody_says_who_it_is(world: World, shell: Shell) -> None:
