@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
@@ -90,7 +90,8 @@ def maintenance(args: Namespace) -> None:
         window = ledger.windows.enter(
             args.conn_id, starts_at=begins, ends_at=ends, reason=_reason(args), actor=person()
         )
-        print(f"window {window.id}: {args.conn_id} is left alone until {window.ends_at:%Y-%m-%d %H:%M} UTC")
+        until = f"{window.ends_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        print(f"window {window.id}: {args.conn_id} is left alone until {until}")
         return
     rows = [
         {

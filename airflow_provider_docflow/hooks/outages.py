@@ -17,14 +17,13 @@ from typing import Any
 import httpx2
 
 from airflow_provider_docflow import exceptions as exc
-from airflow_provider_docflow.core.calls import WRITES, retry_after
-from airflow_provider_docflow.core.exchange import SqlUnit
+from airflow_provider_docflow.core.calls import retry_after
 from airflow_provider_docflow.core.maintenance import maintained_until
 from airflow_provider_docflow.core.site import Site
 from airflow_provider_docflow.hooks.announcing import announce
 from airflow_provider_docflow.hooks.gates import GatedStep
 from airflow_provider_docflow.hooks.pace import configured_pace
-from airflow_provider_docflow.hooks.pinging import answers, cause_of, judged
+from airflow_provider_docflow.hooks.pinging import answers, cause_of, is_write, judged
 from airflow_provider_docflow.hooks.ramping import turn_of
 from airflow_provider_docflow.ledger.health import SYSTEM_DOWN, Health
 from airflow_provider_docflow.ledger.ramp import Pace
@@ -126,10 +125,8 @@ class HealthGate:
             self._answered(asked_at)
         else:
             wait = (retry_after(reply) if reply is not None else None) or 0.0
-            if isinstance(step, SqlUnit) or not step.extensions.get(WRITES):
-                self._failed(cause_of(reply, error), asked_at, wait)
-            else:
-                self._write_failed(cause_of(reply, error), asked_at, wait)
+            fail = self._write_failed if is_write(step) else self._failed
+            fail(cause_of(reply, error), asked_at, wait)
 
     def _write_failed(self, cause: str, asked_at: datetime | None, wait: float) -> None:
         """Count a write that failed; it begins an outage only where a question is not answered either."""

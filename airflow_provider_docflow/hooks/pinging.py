@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 
 from airflow_provider_docflow import exceptions as exc
+from airflow_provider_docflow.core.calls import WRITES
 from airflow_provider_docflow.core.exchange import Exchange, SqlUnit
 from airflow_provider_docflow.core.profile import Query
 from airflow_provider_docflow.core.redact import redact_text
@@ -23,6 +24,11 @@ NOBODY = "docflow-is-anybody-there"
 """A document number that leads to nothing."""
 
 NOT_SERVING = frozenset({502, 503, 504})
+
+
+def is_write(step: GatedStep) -> bool:
+    """Tell whether a step changes something."""
+    return step.writes if isinstance(step, SqlUnit) else bool(step.extensions.get(WRITES))
 
 
 def judged(step: GatedStep, reply: httpx2.Response | None, error: Exception | None) -> bool | None:

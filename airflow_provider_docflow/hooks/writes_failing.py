@@ -17,14 +17,16 @@ from typing import Any
 import httpx2
 
 from airflow_provider_docflow import exceptions as exc
-from airflow_provider_docflow.core.calls import WRITES, retry_after
+from airflow_provider_docflow.core.calls import retry_after
+from airflow_provider_docflow.core.exchange import SqlUnit
 from airflow_provider_docflow.hooks.announcing import announce
 from airflow_provider_docflow.hooks.gates import GatedStep
 from airflow_provider_docflow.hooks.outages import LONGEST_RETRY_AFTER, LOOK_SECONDS, ONLY_COUNT, HealthGate
-from airflow_provider_docflow.hooks.pinging import answers, cause_of, judged
+from airflow_provider_docflow.hooks.pinging import answers, cause_of, is_write, judged
 from airflow_provider_docflow.ledger.health import WRITES_FAILING, Health
 
 LONGEST_KIND = 200
+TRANSACTION = "write transaction"
 _VERSION = re.compile(r"v\d+(\.\d+)*", re.IGNORECASE)
 
 
@@ -178,7 +180,7 @@ class WriteGate:
         until = known.probe_until
         left = (until - self._ledger.now()).total_seconds() if until is not None else 0.0
         return exc.SystemDown(
-            f"it answers, but {kind} has failed since {known.since:%Y-%m-%d %H:%M} UTC: "
+            f"it answers, but has failed every {kind} since {known.since:%Y-%m-%d %H:%M} UTC: "
             f"{known.cause.rpartition('): ')[2].rstrip('.')}.",
             system=self._site.conn_id,
             code=WRITES_FAILING,
@@ -190,9 +192,14 @@ class WriteGate:
 
 
 def kind_of_write(step: GatedStep) -> str:
-    """Return the method and path of a write without what names a document; empty for everything else."""
-    if not isinstance(step, httpx2.Request) or not step.extensions.get(WRITES):
+    """Return the method and path of a write without what names a document; empty for everything else.
+
+    All write transactions of a database are of one kind.
+    """
+    if not is_write(step):
         return ""
+    if isinstance(step, SqlUnit):
+        return TRANSACTION
     parts = step.url.path.split("/")
     return f"{step.method} {'/'.join(map(_general, parts))}"[:LONGEST_KIND]
 
@@ -204,10 +211,15 @@ def _general(part: str) -> str:
 
 def _named(kind: str, step: GatedStep, cause: str) -> str:
     """Return the cause with a name of the request, by which the same one is known when it fails again."""
-    assert isinstance(step, httpx2.Request)
+    digest = hashlib.sha256(_content(step)).hexdigest()[:8]
+    return f"{kind} (request {digest}): {cause}"
+
+
+def _content(step: GatedStep) -> bytes:
+    if isinstance(step, SqlUnit):
+        return repr([(str(one.sql), one.parameters) for one in step.statements]).encode()
     try:
         body = step.content
     except httpx2.RequestNotRead:
         body = b""
-    digest = hashlib.sha256(str(step.url).encode() + b"\n" + body).hexdigest()[:8]
-    return f"{kind} (request {digest}): {cause}"
+    return str(step.url).encode() + b"\n" + body

@@ -111,7 +111,8 @@ def test_without_an_offset_the_connections_zone_is_meant(
     connection = known.environment()["AIRFLOW_CONN_ERP"]
     zoned = connection.replace('"api_key"', '"time_zone": "Asia/Shanghai", "api_key"')
     monkeypatch.setenv("AIRFLOW_CONN_ERP", zoned)
-    assert shell("maintenance", "erp", "--to", "2099-01-01T08:00", "--reason", "move").code == 0
+    said = shell("maintenance", "erp", "--to", "2099-01-01T08:00", "--reason", "move")
+    assert (said.code, said.out) == (0, "window 1: erp is left alone until 2099-01-01 00:00 UTC\n")
     (row,) = shell("maintenance", "--json").data
     assert row["to"] == "2099-01-01T00:00+00:00"
 

@@ -11,6 +11,7 @@ import pytest
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.calls import call
+from airflow_provider_docflow.core.exchange import SqlUnit, Statement
 from airflow_provider_docflow.hooks.outages import HealthGate, outage_behind
 from airflow_provider_docflow.hooks.system import System
 from airflow_provider_docflow.hooks.writes_failing import WriteGate, kind_of_write
@@ -238,6 +239,36 @@ def test_a_kind_of_write_is_its_method_and_path_without_what_names_a_document(
     assert kind_of_write(request) == ""
     request.extensions = {**request.extensions, "docflow_writes": True}
     assert kind_of_write(request) == kind
+
+
+def test_write_transactions_of_a_database_are_a_kind(shop: WritingShop) -> None:
+    """A database that has become a replica answers every question and takes no row."""
+    whole = HealthGate(shop.ledger, shop.site, pace=PACE)
+    gate = WriteGate(whole)
+    error = exc.TransientError("cannot execute INSERT in a read-only transaction")
+    for number in (1, 1, 2, 3):
+        insert = Statement("INSERT INTO payment (number) VALUES (:number)", {"number": number})
+        unit = SqlUnit((insert,), writes=True)
+        assert gate.before(unit) == 0
+        whole.after(unit, None, error)
+        gate.after(unit, None, error)
+    with pytest.raises(exc.SystemDown, match="every write transaction"):
+        gate.before(SqlUnit((Statement("INSERT INTO payment (number) VALUES (4)"),), writes=True))
+    assert gate.before(SqlUnit((Statement("SELECT 1"),))) == 0
+    (incident,) = shop.incidents()
+    assert (incident.code, incident.field) == ("writes_failing", "write transaction")
+    assert shop.state() == "closed"
+
+
+@pytest.mark.parametrize("code", [1290, 1792, 1836])
+def test_a_mysql_that_only_reads_has_not_refused_the_document(code: int) -> None:
+    from sqlalchemy.exc import OperationalError
+
+    from airflow_provider_docflow.hooks.sql import _kind
+
+    assert (
+        _kind(OperationalError("INSERT", {}, Exception(code, "read only")), str(code)) is exc.TransientError
+    )
 
 
 # ---- in Airflow's own task runner
