@@ -89,6 +89,14 @@ class Recovery:
                     undecided += sum(row.sent_before and row.intent_id not in done for row in some)
         return found, undecided
 
+    def read_back(self, system: System, rows: Sequence[Any]) -> set[int]:
+        """Ask for creations of one document type that nobody accounted for; nothing is sent.
+
+        :returns: the intents that have a receipt now; what somebody is writing is left to him.
+        """
+        (document_type,) = {row.key.target_type for row in rows}
+        return self._probe(system, system.site.profile.write(document_type, "create"), rows)
+
     def _probe(self, system: System, write: Write, rows: Sequence[Any]) -> set[int]:
         """Return the intents that have a receipt now."""
         if write.find is None:

@@ -13,6 +13,8 @@ from typing import Any
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.hooks.handles import Handle, Outcome
+from airflow_provider_docflow.reconcile.repair.run import Repairs
+from airflow_provider_docflow.reconcile.repair.terms import Terms
 from tests.proof.traps import Trap
 from tests.proof.world import World
 
@@ -29,6 +31,8 @@ def _main(world: dict[str, Any], verb: str, given: dict[str, Any], trap: dict[st
             outcomes = session.create(sources, **given)
         elif verb == "create each":
             outcomes = [outcome for source in sources for outcome in session.create([source], **given)]
+        elif verb == "repair":
+            outcomes = Repairs(session.flow, Terms(**given.pop("terms"))).carry_out()
         elif verb == "act":
             outcomes = session.flow.act(sources, **given)
         else:

@@ -46,6 +46,7 @@ class Proposal:
     :param target: the document that is there, if any: it is amended or cancelled.
     :param beside: documents of which one has to stay when the target is cancelled.
     :param since: why nothing is done: what has changed since the reconciliation.
+    :param under_way: writes of it that a run began and nobody accounted for.
     :param error: why nothing may be done.
     """
 
@@ -58,6 +59,7 @@ class Proposal:
     plan: Plan | None = None
     changes: Sequence[Change] = ()
     since: str = ""
+    under_way: Sequence[Any] = ()
     error: exc.DocflowError | None = field(default=None, compare=False)
 
     @property
@@ -113,11 +115,14 @@ class Judging:
             _refuse(found, "existence", why, "Enter it there, or withdraw it here.")
         row = self._row(found, present)
         source = self._one(found, naming, side, row)
-        plan, written = self.foreseeing.plan(source)
+        plan, written, under_way = self.foreseeing.plan(source)
         there = other.at(naming, row)
         own = [one for one in there if written and one.ref.identity == written.ref.identity]
         if there and not own:
-            raise _Since(f"{', '.join(name_of(one.ref) for one in there)} is in {other.title} by now")
+            by_now = f"{', '.join(name_of(one.ref) for one in there)} is in {other.title} by now"
+            return Proposal(
+                found=found, naming=naming, act="create", source=source, since=by_now, under_way=under_way
+            )
         if written and not own:
             why = f"docflow wrote {written.ref} from it, which the reconciliation does not find or recognise."
             _refuse(found, "existence", why, "Look at it; if it is gone for good: airflow docflow recreate.")
@@ -141,7 +146,7 @@ class Judging:
         rows: dict[Side, Row] = {"left": left, "right": right}
         source = self._one(found, naming, self.sides[owner], rows[owner])
         target = self._one(found, naming, self.sides[wrong], rows[wrong])
-        plan, written = self.foreseeing.plan(source)
+        plan, written, _ = self.foreseeing.plan(source)
         if written is None or written.ref.identity != target.ref.identity:
             why = f"docflow did not write {target.ref} from it, and changes only what it wrote."
             _refuse(found, "document", why, f"Correct it in {self.sides[wrong].title}.")

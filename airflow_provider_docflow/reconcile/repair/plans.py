@@ -13,6 +13,7 @@ from airflow_provider_docflow.core.profile import Reading
 from airflow_provider_docflow.document import Difference, Document, differences
 from airflow_provider_docflow.hooks.overriding import with_overrides
 from airflow_provider_docflow.hooks.plans import Plan, plans_for, unnumbered
+from airflow_provider_docflow.hooks.recovering import UNDER_WAY
 from airflow_provider_docflow.hooks.shadow_flow import fields_of
 from airflow_provider_docflow.ledger.keys import Receipt
 from airflow_provider_docflow.reconcile.repair.sides import Standing
@@ -29,8 +30,8 @@ class Foreseeing:
         self.ledger, self.terms, self.target, self.actor = ledger, terms, target, actor
         self.coverage = Coverage(ledger, records=False)
 
-    def plan(self, source: Reading) -> tuple[Plan, Receipt | None]:
-        """Return what a source becomes, and the receipt of what docflow wrote of it before.
+    def plan(self, source: Reading) -> tuple[Plan, Receipt | None, list[Any]]:
+        """Return what a source becomes, the receipt of what docflow wrote of it before, and what it began to.
 
         :raises InvalidDocument: the source lacks something.
         """
@@ -47,7 +48,8 @@ class Foreseeing:
         current = [one.with_generation(number) for one, number in zip(keys, generations, strict=True)]
         rows = self.ledger.intents.of_keys(current)
         known = [rows[one.digest] for one in current if one.digest in rows]
-        return plan, next((row.receipt for row in known if row.receipt is not None), None)
+        under_way = [row for row in known if row.receipt is None and row.status in UNDER_WAY]
+        return plan, next((row.receipt for row in known if row.receipt is not None), None), under_way
 
     def cover(self, source: Reading, *more: Decimal | None) -> None:
         """Refuse what has to be approved and is not.

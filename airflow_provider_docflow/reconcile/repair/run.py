@@ -11,6 +11,7 @@ from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.document import DocumentRef
 from airflow_provider_docflow.hooks.acting import name_of
 from airflow_provider_docflow.hooks.handles import Handle, Outcome, error_of, failed
+from airflow_provider_docflow.hooks.recovering import Recovery
 from airflow_provider_docflow.ledger.breaks import Break
 from airflow_provider_docflow.reconcile.repair.judging import Judging, Proposal
 from airflow_provider_docflow.reconcile.repair.sides import OTHER, Naming, Standing
@@ -109,7 +110,7 @@ class Repairs:
         begun = 0
         for proposal in self.proposals():
             if proposal.since:
-                self._skip(proposal, proposal.since)
+                outcomes += self._landed(proposal)
             elif proposal.error is not None:
                 outcomes.append(self._refuse(proposal, proposal.error))
             elif begun >= self.terms.most:
@@ -118,6 +119,22 @@ class Repairs:
                 begun += 1
                 outcomes.append(done)
         return outcomes
+
+    def _landed(self, proposal: Proposal) -> list[Outcome]:
+        """Account for what a run wrote that was killed before it could say so; leave anything else alone."""
+        target = self.judging.target
+        if proposal.under_way:
+            reading = Recovery(self.flow.ledger, actor=self.flow.actor, reason="repair")
+            reading.read_back(target.system, proposal.under_way)
+            keys = [row.key for row in proposal.under_way]
+            rows = self.flow.ledger.intents.of_keys(keys)
+            for receipt in (row.receipt for row in rows.values() if row.receipt is not None):
+                handle = Handle(conn_id=target.source.conn_id, ref=receipt.ref)
+                return [
+                    self._done(proposal, Outcome(status="existing", source=proposal.document, handle=handle))
+                ]
+        self._skip(proposal, proposal.since)
+        return []
 
     def _repair(self, proposal: Proposal) -> Outcome | None:
         try:
