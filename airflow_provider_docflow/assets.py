@@ -23,11 +23,6 @@ if TYPE_CHECKING:
     from airflow_provider_docflow.hooks.handles import Handle
 
 SCHEME = "docflow"
-URI_SCHEMES: list[dict[str, Any]] = [
-    {"schemes": [SCHEME], "handler": "airflow_provider_docflow.assets.checked_uri"}
-]
-"""What the provider tells Airflow about addresses of documents."""
-
 LONGEST_KEY = 250
 REVISION_LENGTH = 12
 

@@ -24,7 +24,7 @@ COMPONENTS = [
         "children": [{"componentType": "TextField", "props": {"label": label}} for label in CELLS],
     },
 ]
-APPROVER, REQUESTER, LATE_APPROVER = "boss", "zhang.san", "li.na"
+APPROVER, REQUESTER = "boss", "zhang.san"
 CHUNK = 100
 
 

@@ -19,11 +19,6 @@ BORROWED = {"http": "rest"}
 """Connection types of other providers that a product of ours accepts as they are."""
 
 
-def conn_type_of(system: str) -> str:
-    """Return the connection type of a product."""
-    return f"{PREFIX}{system}"
-
-
 def system_of(conn_type: str) -> str:
     """Return the product of a connection type.
 

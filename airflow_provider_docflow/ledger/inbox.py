@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, select, update
+from sqlalchemy import Connection, Select, select, update
 
 from airflow_provider_docflow.ledger.base import Store, insert_missing, insert_rows
 from airflow_provider_docflow.ledger.keys import digest_of
@@ -92,11 +92,3 @@ class Inbox(Store):
         """Return the id of the newest event; 0 when none ever came."""
         query = select(counter.c.value).where(counter.c.name == _COUNTER)
         return self._db.read(lambda connection: connection.scalar(query), tx) or 0
-
-    def prune(self, before: datetime, *, tx: Connection | None = None) -> int:
-        """Forget events that came in before a moment. A sender must no longer repeat them by then.
-
-        :returns: how many were forgotten.
-        """
-        older = delete(inbox).where(inbox.c.received_at < before)
-        return self._db.write(lambda connection: connection.execute(older).rowcount, tx)

@@ -63,9 +63,3 @@ READABLE: frozenset[str] = frozenset(_CODES["readable"])
 FITS: frozenset[str] = frozenset(_CODES["fits"])
 #: Code → how it ends.
 ENDS: Mapping[str, How] = MappingProxyType({code: how for how, codes in _CODES.items() for code in codes})
-
-
-def how_it_ends(code: str, category: str) -> How:
-    """Return how an incident ends."""
-    end = ENDS.get(code, "written")
-    return "person" if category == "control" and end == "written" else end

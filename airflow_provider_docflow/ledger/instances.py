@@ -202,20 +202,6 @@ class Instances(Store):
 
         return self._db.write(work, tx)
 
-    def block_all(self, *, actor: str, reason: str, tx: Connection | None = None) -> list[str]:
-        """Block every known instance, as after a restore from backup.
-
-        :returns: their ids.
-        """
-
-        def work(connection: Connection) -> list[str]:
-            ids = [one.instance_id for one in self.all(tx=connection)]
-            for instance_id in ids:
-                self.block(instance_id, actor=actor, reason=reason, tx=connection)
-            return ids
-
-        return self._db.write(work, tx)
-
     def unblock(self, instance_id: str, *, actor: str, reason: str, tx: Connection | None = None) -> None:
         """Allow writes to an instance again.
 

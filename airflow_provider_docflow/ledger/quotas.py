@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Literal
 
 from sqlalchemy import Connection, select, update
 
@@ -46,36 +45,6 @@ class QuotaUse:
 
 class Quotas(Store):
     """What is left of quotas, exact across processes."""
-
-    def spend(
-        self,
-        instance_id: str,
-        name: str,
-        n: int = 1,
-        *,
-        quota_calls: int,
-        period: Literal["day", "month"] = "day",
-        zone: tzinfo = UTC,
-        tx: Connection | None = None,
-    ) -> int:
-        """Spend calls of a daily or monthly quota.
-
-        :param quota_calls: how many calls the period allows.
-        :param zone: where the system's day begins.
-        :returns: how many are left.
-        :raises QuotaExhausted: so many are not left; nothing is spent. ``retry_after`` is the time to the
-            next period.
-        """
-        mine = Quota(name, quota_calls, period)
-
-        def work(connection: Connection) -> int:
-            (use,) = self._locked(connection, instance_id, (mine,), zone)
-            if use.used + n > quota_calls:
-                raise exhausted(instance_id, mine, use)
-            self._spent(connection, instance_id, (use,), n)
-            return quota_calls - use.used - n
-
-        return self._db.write(work, tx)
 
     def quota_uses(self, instance_id: str, quotas: Sequence[Quota], zone: tzinfo) -> list[QuotaUse]:
         """Return how much of each quota is used; nothing is changed."""

@@ -13,7 +13,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from airflow_provider_docflow.core.limits import Quota
 from airflow_provider_docflow.hooks.ledger import ledger_of
+from airflow_provider_docflow.ledger.buckets import Payer
 from airflow_provider_docflow.sandbox import FaultRule
 from airflow_provider_docflow.sandbox.client import SandboxClient
 from airflow_provider_docflow.sandbox.example import fill
@@ -186,8 +188,9 @@ def test_a_quota_is_told_with_the_use_that_all_have_made_of_it(place: Place, she
         return findings(shell, "oa")["quota calls_per_month"]
 
     for upto, level in ((79, "ok"), (80, "warn"), (100, "fail")):
-        spend = {"quota_calls": 100, "period": "month", "zone": zone}
-        ledger.budgets.spend("dingsandboxcorp", "calls_per_month", upto - used, **spend)
+        quotas = (Quota("calls_per_month", 100, "month"),)
+        payer = Payer("dingsandboxcorp")
+        ledger.budgets.draw(payer, upto - used, buckets=(), quotas=quotas, zone=zone, max_wait=0)
         used = upto
         found = quota()
         assert (found["level"], found["found"].startswith(f"{upto} of 100 calls used")) == (level, True)

@@ -162,14 +162,17 @@ def _take(ledger: Ledger, number: int, told: dict[str, Any]) -> list[float]:
     return [ledger.budgets.take("erp", "calls", calls=20, per_seconds=60, burst=5) for _ in takes]
 
 
-def _spend(ledger: Ledger, number: int, told: dict[str, Any]) -> list[int]:
-    left = []
-    for _ in range(told["given"]["takes"]):
+def _draw(ledger: Ledger, number: int, told: dict[str, Any]) -> int:
+    from airflow_provider_docflow.core.limits import Quota
+    from airflow_provider_docflow.ledger.buckets import Payer
+
+    quotas = (Quota("daily", told["given"]["quota"], "day"),)
+    for drawn in range(told["given"]["takes"]):
         try:
-            left.append(ledger.budgets.spend("erp", "daily", quota_calls=told["given"]["quota"]))
+            ledger.budgets.draw(Payer("erp"), 1, buckets=(), quotas=quotas, max_wait=0)
         except QuotaExhausted:
-            break
-    return left
+            return drawn
+    return int(told["given"]["takes"])
 
 
 def _inbox(ledger: Ledger, number: int, told: dict[str, Any]) -> dict[str, Any]:
@@ -226,7 +229,7 @@ SCENES: dict[str, Callable[..., Any]] = {
     "audit": _audit,
     "token": _token,
     "take": _take,
-    "spend": _spend,
+    "draw": _draw,
     "inbox": _inbox,
     "claim": _claim,
     "health": _health,

@@ -506,9 +506,6 @@ def test_open_intents_and_find(ledger: Ledger, clock: Clock) -> None:
     assert [row.key.source_number for row in ledger.intents.open_intents(limit=1)] == ["PR-2"]
     (found,) = ledger.intents.find(source_number="PR-1")
     assert found.status == "done" and found.receipt == receipt(clock)
-    assert [row.key.source_number for row in ledger.intents.receipts_since(clock.now)] == ["PR-1"]
-    clock.forward(1)
-    assert ledger.intents.receipts_since(clock.now) == []
     with pytest.raises(NotFound):
         ledger.intents.by_id(99999)
     with pytest.raises(NotFound):

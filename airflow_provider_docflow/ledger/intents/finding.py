@@ -138,16 +138,6 @@ class Finding(IntentRows):
         """Return what happened under a business key, all generations, the oldest first."""
         return self.ledger.audit.events(chain_of(key.business_digest), tx=tx)
 
-    def receipts_since(
-        self, moment: datetime, *, target_instance: str = "", limit: int = 1000, tx: Connection | None = None
-    ) -> list[IntentRow]:
-        """Return what was written from a moment on, the oldest first: what a recovery reads back."""
-        ids = select(receipt.c.intent_id).where(receipt.c.at >= moment)
-        query = select(*LIGHT).where(intent.c.id.in_(ids))
-        if target_instance:
-            query = query.where(intent.c.target_instance == target_instance)
-        return self._select(query.order_by(intent.c.id).limit(limit), tx)
-
     def _select(self, query: Select[Any], tx: Connection | None) -> list[IntentRow]:
         def work(connection: Connection) -> list[IntentRow]:
             rows = connection.execute(query).mappings().all()

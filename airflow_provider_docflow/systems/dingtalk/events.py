@@ -24,7 +24,6 @@ from airflow_provider_docflow.systems.dingtalk.forms import forms_of
 
 ANSWER_SECONDS = 1.5
 INSTANCE, TASK = "bpms_instance_change", "bpms_task_change"
-PROBES = frozenset({"check_url", "check_create_suite_url", "check_update_suite_url"})
 _TOLD = ("type", "result", "taskId", "staffId", "processCode", "businessId")
 _MILLISECONDS = 1000
 

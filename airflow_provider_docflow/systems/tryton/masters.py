@@ -73,7 +73,6 @@ UNIT = Master("unit", "product.uom", ("name", "symbol"), ("digits",), _UNECE)
 PAYMENT_TERM = Master("payment term", "account.invoice.payment_term", ("name",))
 ACCOUNT = Master("account", "account.account", ("code",))
 EMPLOYEE = Master("employee", "company.employee", ("party.code",))
-PAYMENT_JOURNAL = Master("payment journal", "account.payment.journal", ("currency.code",), ("name",))
 
 
 class Found:
