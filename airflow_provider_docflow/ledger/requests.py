@@ -134,17 +134,9 @@ def existing_receipt(
     request: WriteRequest, reading: Reading, at: datetime, written: Mapping[str, Any] | None = None
 ) -> Receipt:
     """Return the receipt of a document as it reads, with what the index and later checks need of it."""
-    document = reading.document
-    party = (document.seller_supplier_party or document.buyer_customer_party) if document else None
-    detail = dict(written or {})
-    if document is not None:
-        detail |= {"material_hash": material_hash(document), "issue_date": document.issue_date.isoformat()}
-    detail |= {
-        "party_id": reading.party or (party.id if party else ""),
-        "party_name": party.name if party else "",
-        "currency": reading.currency,
-        "amount": None if reading.total is None else format(reading.total, "f"),
-    }
+    detail = {**(written or {}), **_indexed(reading, request.document)}
+    if reading.document is not None:
+        detail["material_hash"] = material_hash(reading.document)
     return Receipt(
         ref=reading.ref,
         state=reading.state.to_json(),
@@ -152,6 +144,20 @@ def existing_receipt(
         at=at,
         detail=detail,
     )
+
+
+def _indexed(reading: Reading, sent: Document | None) -> dict[str, Any]:
+    """Return what the index learns: what the system says, and where it says nothing, what it was sent."""
+    said = [document for document in (reading.document, sent) if document is not None]
+    parties = [party for one in said if (party := one.seller_supplier_party or one.buyer_customer_party)]
+    totals = [reading.total, *(one.payable_amount for one in said)]
+    return {
+        "party_id": next(filter(None, [reading.party, *(party.id for party in parties)]), ""),
+        "party_name": next(filter(None, [party.name for party in parties]), ""),
+        "currency": next(filter(None, [reading.currency, *(one.document_currency_code for one in said)]), ""),
+        "amount": next((format(total, "f") for total in totals if total is not None), None),
+        "issue_date": said[0].issue_date.isoformat() if said else None,
+    }
 
 
 def is_unknown(outcome: WriteOutcome) -> bool:

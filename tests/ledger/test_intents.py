@@ -267,14 +267,14 @@ def test_receipts_write_index_links_and_audit(ledger: Ledger, clock: Clock) -> N
         "party_id": "SUP-1",
         "party_name": "Élan 供应商",
         "issue_date": "2026-03-31",
+        "amount": "99999999999999.99",
+        "currency": "CNY",
     }
     ledger.intents.set_receipts([(one.intent_id, one.lease_token, receipt(clock, **detail))])
     entry = ledger.documents.get(ref())
     assert entry is not None
     assert (entry.party_id, entry.party_name, entry.issue_date) == ("SUP-1", "Élan 供应商", date(2026, 3, 31))
-    assert (entry.amount, entry.currency) == (Decimal("99999999999999.99"), "CNY"), (
-        "taken from what was written"
-    )
+    assert (entry.amount, entry.currency) == (Decimal("99999999999999.99"), "CNY")
     assert entry.state["lifecycle"] == "active" and entry.state["raw"] == {"state": "open"}
     links = ledger.links.of(ref())
     assert [(one.source_line, one.target_line, one.quantity, one.amount, one.status) for one in links] == [

@@ -179,7 +179,7 @@ class Deciding(Sending):
         if payload is not None:
             changed["payload"] = self._cipher.seal(dict(payload))
         self._update(connection, [intent_id], **changed)
-        self.ledger.documents.upsert([entry_of_receipt(receipt, {})], tx=connection)
+        self.ledger.documents.upsert([entry_of_receipt(receipt)], tx=connection)
         lines = {intent_id: (receipt.ref, receipt.detail.get("lines") or {})}
         self.ledger.links.link(lines, tx=connection)
 

@@ -8,11 +8,10 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, update
 
 from airflow_provider_docflow.exceptions import Misconfigured
 from airflow_provider_docflow.ledger.base import insert_rows, ref_key
-from airflow_provider_docflow.ledger.database import chunks
 from airflow_provider_docflow.ledger.documents import DocumentEntry
 from airflow_provider_docflow.ledger.intents.rows import ACCOUNTED, FREE, IntentRows, Pair, is_leased
 from airflow_provider_docflow.ledger.keys import Receipt
@@ -229,7 +228,7 @@ class Sending(IntentRows):
         bodies = [self._receipt_row(number, kept[number], told[number]) for number in ids]
         insert_rows(connection, receipts, bodies)
         self._update(connection, ids, status="done", hold="", incident_id=None, **ACCOUNTED, **FREE)
-        self.ledger.documents.upsert(self._entries(connection, kept), tx=connection)
+        self.ledger.documents.upsert([entry_of_receipt(one) for one in kept.values()], tx=connection)
         lines = {number: (one.ref, one.detail.get("lines") or {}) for number, one in kept.items()}
         self.ledger.links.link(lines, tx=connection)
         self.ledger.incidents.close_for(actor="docflow", reason="written", intent_ids=ids, tx=connection)
@@ -240,21 +239,6 @@ class Sending(IntentRows):
         body = self._cipher.seal(told)
         row = {"intent_id": number, "ref_key": ref_key(one.ref), "content_hash": one.content_hash}
         return row | {"body": body, "at": one.at}
-
-    def _entries(self, connection: Connection, kept: Mapping[int, Receipt]) -> list[DocumentEntry]:
-        told = {number: entry_of_receipt(one, {}) for number, one in kept.items()}
-        entries = [entry for entry in told.values() if _is_whole(entry)]
-        # Only what the target does not say is looked up in what was sent.
-        for ids in chunks(sorted(number for number, entry in told.items() if not _is_whole(entry))):
-            for row in connection.execute(select(intent.c.id, intent.c.payload).where(intent.c.id.in_(ids))):
-                written = self._cipher.open(row.payload).get("document")
-                entries.append(entry_of_receipt(kept[row.id], written if isinstance(written, dict) else {}))
-        return entries
-
-
-def _is_whole(entry: DocumentEntry) -> bool:
-    known = (entry.party_id, entry.party_name, entry.currency, entry.amount, entry.issue_date)
-    return all(value not in ("", None) for value in known)
 
 
 def _may_send(row: RowMapping, now: datetime) -> bool:
@@ -274,18 +258,16 @@ def _stays_unknown(row: RowMapping) -> bool:
     return row["status"] == "unknown" or bool(row["doubtful"])
 
 
-def entry_of_receipt(one: Receipt, written: Mapping[str, Any]) -> DocumentEntry:
-    """Return what the index learns from a receipt, and where it says nothing, from the document written."""
-    party = written.get("seller_supplier_party") or written.get("buyer_customer_party") or {}
+def entry_of_receipt(one: Receipt) -> DocumentEntry:
+    """Return what the index learns from a receipt."""
     detail = one.detail
-    amount = detail.get("amount") or written.get("payable_amount")
-    issued = detail.get("issue_date") or written.get("issue_date")
+    amount, issued = detail.get("amount"), detail.get("issue_date")
     return DocumentEntry(
         one.ref,
-        party_id=str(detail.get("party_id") or party.get("id") or ""),
-        party_name=str(detail.get("party_name") or party.get("name") or ""),
+        party_id=str(detail.get("party_id") or ""),
+        party_name=str(detail.get("party_name") or ""),
         amount=Decimal(amount) if isinstance(amount, str) else None,
-        currency=str(detail.get("currency") or written.get("document_currency_code") or ""),
+        currency=str(detail.get("currency") or ""),
         issue_date=date.fromisoformat(issued) if isinstance(issued, str) else None,
         state=one.state,
     )
