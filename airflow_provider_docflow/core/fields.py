@@ -61,7 +61,10 @@ class Kind:
 
 
 def exact(value: Any) -> Decimal:
-    """Read an amount; a binary floating point number is refused, because it may have lost digits."""
+    """Read a decimal number; a binary floating point one is refused, because it may have lost digits.
+
+    :raises ValueError: it is none, or no finite one.
+    """
     if isinstance(value, bool | float) or not isinstance(value, int | str | Decimal):
         raise ValueError(f"{value!r} is no exact decimal number")
     try:
@@ -74,7 +77,10 @@ def exact(value: Any) -> Decimal:
 
 
 def whole(value: Any) -> int:
-    """Read a whole number, given as such or as text."""
+    """Read a whole number, given as such or as text.
+
+    :raises ValueError: it is none.
+    """
     number = exact(value)
     if number != number.to_integral_value():
         raise ValueError(f"{value!r} is no whole number")
@@ -82,7 +88,10 @@ def whole(value: Any) -> int:
 
 
 def day(value: Any) -> date:
-    """Read a business date; a time of day other than midnight is refused."""
+    """Read a business date, given as such or in ISO form.
+
+    :raises ValueError: it is none, or a moment other than midnight.
+    """
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
     if isinstance(value, datetime):

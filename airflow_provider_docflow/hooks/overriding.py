@@ -201,7 +201,10 @@ class Overrider:
 
 
 def reader_of(ledger: Any, system_of: Callable[[str], System]) -> Callable[[DocumentRef], Reading]:
-    """Return what reads a document through a connection that leads to its instance."""
+    """Return what reads a document through a connection that leads to its instance.
+
+    :raises NotFound: when it is called: no connection is known to lead there.
+    """
 
     def read(ref: DocumentRef) -> Reading:
         conn_ids = ledger.instances.connections_to(ref.instance)

@@ -116,6 +116,7 @@ class Matchings(Store):
     def undo(self, match_id: int, *, actor: str, tx: Connection | None = None) -> Matching:
         """Take a match or write-off back; its documents are open again in the next run.
 
+        :raises InvalidDocument: nobody is named who does it.
         :raises Conflict: it is over already.
         """
         if not actor:

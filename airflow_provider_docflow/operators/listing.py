@@ -135,7 +135,8 @@ class ListDocumentsOperator(DocflowOperator):
 class AdvanceCursorOperator(DocflowOperator):
     """Moves a cursor to where a listing went, as long as nobody else has moved it since.
 
-    :param listed: output of a :class:`ListDocumentsOperator` with a cursor.
+    :param listed: output of a :class:`ListDocumentsOperator` with a cursor, or of an
+        :class:`~airflow_provider_docflow.operators.intake.IntakeOperator`.
     """
 
     template_fields: Sequence[str] = (*DocflowOperator.template_fields, "listed")
@@ -145,13 +146,16 @@ class AdvanceCursorOperator(DocflowOperator):
         self.listed = listed
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Move the cursor; run again it stands there already."""
+        """Move the cursor; run again it stands there already.
+
+        :raises Misconfigured: ``listed`` is no output with a cursor.
+        """
         reached = self.listed.get("cursor") if isinstance(self.listed, Mapping) else None
         if not isinstance(reached, Mapping):
             raise exc.Misconfigured(
                 "this is no listing with a cursor.",
                 field="listed",
-                remedy="Pass the output of a ListDocumentsOperator that names a cursor.",
+                remedy="Pass the output of an IntakeOperator, or of a ListDocumentsOperator with a cursor.",
             )
         with self.working(context) as flow:
             moved = flow.move_cursor(reached["name"], reached["value"], version=int(reached["version"]))

@@ -1,4 +1,4 @@
-"""What the profiles of approvals (OA) have in common: one form per document type, read one by one."""
+"""The slots that the profiles of approvals (OA) have in common, and what a connection changes about them."""
 
 from __future__ import annotations
 

@@ -72,7 +72,10 @@ class MarkAt:
     length: int = 64
 
     def value(self, item: WriteItem) -> str:
-        """Return what to write for an item, the mark always whole."""
+        """Return what to write for an item: the mark always whole, the reference as far as there is room.
+
+        :raises Misconfigured: there is no room for a mark.
+        """
         room = self.length - len(self.text.format(mark=item.mark, reference=""))
         if room < 0:
             raise exc.Misconfigured(f"the field {self.native} has no room for a mark.", field=self.native)

@@ -67,7 +67,11 @@ class RestType:
         return {str(dig(raw, self.kind.id_at)): raw for raw in raws if isinstance(raw, Mapping)}
 
     def read_one(self, site: Site, ref: DocumentRef) -> Exchange[Reading]:
-        """Read one document."""
+        """Read one document.
+
+        :raises NotFound: the reply holds none.
+        :raises Rejected: it holds another one.
+        """
         answer = yield from fetch(site, request_of(site, self.kind.read, ref=ref))
         raw = dig(answer.body, self.kind.read.at)
         if not isinstance(raw, Mapping):

@@ -102,6 +102,7 @@ def oauth2_client_credentials(
 
     :param token_path: path or URL of the token endpoint.
     :param in_body: send id and secret in the form instead of the ``Authorization`` header.
+    :raises Authentication: at the login: the system gives no token.
     """
 
     def login(site: Site) -> Exchange[Token]:
@@ -135,6 +136,8 @@ def csrf(
 
     :param inner: how the requests themselves are authorised; must need no login of its own.
     :param refused: tells that the token is used up; by default 403 with the header saying ``Required``.
+    :raises Misconfigured: ``inner`` fetches a token of its own.
+    :raises Authentication: at the login: the system gives no token.
     """
     under = inner or basic()
     if under.login is not None:
