@@ -11,6 +11,8 @@ from pathlib import Path
 
 from scripts.tryton_rpc import TrytonError, TrytonRpc
 
+SESSION_SECONDS = 86_400
+
 
 class TrytonUnavailable(RuntimeError):
     """Tryton cannot be built or started here; the message says why and what to do."""
@@ -22,7 +24,8 @@ def configure(home: Path, port: int) -> None:
     (home / "trytond.conf").write_text(
         f"[database]\nuri = sqlite://\npath = {home / 'sqlite'}\n"
         f"[web]\nlisten = 127.0.0.1:{port}\n"
-        "[session]\nauthentications = password\n"
+        # By default who posts must have been heard of in the last five minutes.
+        f"[session]\nauthentications = password\ntimeout = {SESSION_SECONDS}\n"
         # Larger than Tryton's default: halves the time of bulk confirmations and postings.
         "[cache]\ndefault = 20000\n"
     )

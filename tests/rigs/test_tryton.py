@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
+import sqlite3
 import subprocess
 import sys
 import urllib.error
@@ -166,3 +168,14 @@ def test_orders_that_are_numbered_side_by_side_get_numbers_of_their_own(tryton):
 
     found = tryton.find("purchase.purchase", [["reference", "like", "SIDE-%"]], ["number"])
     assert len({row["number"] for row in found}) == len(found) == 40
+
+
+def test_a_session_outlives_an_hour_in_which_nobody_uses_it(tryton):
+    """Other files of tests may take as long between two that use this server."""
+    hour_ago = (dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)).strftime("%Y-%m-%d %H:%M:%S.%f")
+    file = tryton.home / "sqlite" / f"{tryton.db}.sqlite"
+    with contextlib.closing(sqlite3.connect(file, timeout=60)) as connection, connection:
+        changed = connection.execute("UPDATE ir_session SET create_date = ?, write_date = ?", [hour_ago] * 2)
+        assert changed.rowcount
+    # Posting is refused to who was away for long, other calls are not.
+    tryton.rpc("model.account.invoice.post", [])
