@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_docflow import __version__
 from airflow_provider_docflow.cli.doctor_findings import Finding, fail, failed, ok, warn
+from airflow_provider_docflow.get_provider_info import get_provider_info
 
 if TYPE_CHECKING:
     from airflow_provider_docflow.ledger import Ledger
@@ -99,24 +101,18 @@ def _task_hosts(session: Any) -> dict[str, datetime]:
 
 
 def _operators() -> list[str]:
-    from airflow_provider_docflow.operators import (
-        action,
-        approval,
-        base,
-        create,
-        intake,
-        kept,
-        listing,
-        notify,
-        read,
-    )
+    """Return the names of all operators and sensors that the package declares."""
+    from airflow.sdk import BaseOperator
 
-    rooms = (action, approval, create, intake, kept, listing, notify, read)
+    info = get_provider_info()
+    rooms = [
+        name for kind in ("operators", "sensors") for one in info[kind] for name in one["python-modules"]
+    ]
     found = {
         name
         for room in rooms
-        for name, value in vars(room).items()
-        if isinstance(value, type) and issubclass(value, base.DocflowOperator)
+        for name, value in vars(import_module(room)).items()
+        if isinstance(value, type) and issubclass(value, BaseOperator) and value.__module__ in rooms
     }
     return sorted(found)
 

@@ -11,6 +11,7 @@ import pytest
 from airflow.sdk import DAG, PartitionedAssetTimetable
 
 from airflow_provider_docflow.assets import document_asset
+from airflow_provider_docflow.cli import doctor_ledger
 from airflow_provider_docflow.cli.doctor_ledger import encryption_key
 from airflow_provider_docflow.hooks.ledger import ledger_of
 from airflow_provider_docflow.operators.intake import ClaimOperator
@@ -144,6 +145,20 @@ def test_a_paused_consumer_and_one_with_few_runs_are_named(place: Place, shell: 
     found = findings(shell)
     assert found["DAGs started by documents"]["level"] == "ok"
     assert found["runs at once"]["level"] == "ok"
+
+
+def test_every_task_that_opens_the_ledger_is_looked_for() -> None:
+    """By what the package itself declares, so that no operator is forgotten."""
+    looked_for = set(doctor_ledger._operators())
+    assert {
+        "ApprovalOperator",
+        "CreateDocumentOperator",
+        "ClaimOperator",
+        "CollectDecisionsOperator",
+    } <= looked_for
+    assert {"ReconcileOperator", "RepairBreaksOperator", "RecheckApprovalsOperator"} <= looked_for
+    assert {"DocumentStateSensor", "ApprovalSensor"} <= looked_for
+    assert not {"BaseOperator", "BaseSensorOperator"} & looked_for
 
 
 def test_a_worker_that_uses_another_ledger_is_named(place: Place, shell: Shell, session: Any) -> None:
