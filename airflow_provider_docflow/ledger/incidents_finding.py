@@ -23,7 +23,10 @@ class IncidentsFinding(Store):
         """
         found = self._select(select(incident).where(incident.c.id == incident_id), tx)
         if not found:
-            raise NotFound(f"incident {incident_id} does not exist")
+            raise NotFound(
+                f"incident {incident_id} does not exist.",
+                remedy="See airflow docflow incidents --status all.",
+            )
         return found[0]
 
     def search(
