@@ -41,8 +41,8 @@ class SeenSystem:
 
 def worst_of(found: Sequence[Health]) -> dict[str, Health]:
     """Return one health for each instance, the worst of its own and its parts'."""
-    ordered = sorted(found, key=lambda one: one.since, reverse=True)
-    return {one.instance_id: one for one in sorted(ordered, key=lambda one: _BADNESS.index(one.word))}
+    ordered = sorted(found, key=lambda one: (_BADNESS.index(one.word), one.whole))
+    return {one.instance_id: one for one in ordered}
 
 
 class SeenHealth(Store):

@@ -45,7 +45,7 @@ _MADE = {
     "page.act": [f"{verb}{end}" for verb in VERBS for end in ("", ".hint")],
     "page.done": VERBS,
     "page.error": ("401", "403", "404", "409", "422", "502", "503"),
-    "page.outage": ("open", "half-open", "recovering", "window", "planned"),
+    "page.outage": ("open", "half-open", "recovering", "window", "planned", "writes"),
     "page.event": (
         *("read", "writing", "written", "done", "decided"),
         *("incident_opened", "incident_closed", "action"),

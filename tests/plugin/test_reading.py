@@ -200,6 +200,22 @@ def test_health_is_told_of_systems_whose_documents_are_seen(
         ledger.health.answered(BANK)
 
 
+def test_health_tells_a_kind_of_write_that_fails_from_a_system_that_is_down(
+    client: Browsers, ledger: Ledger, stories: Stories
+) -> None:
+    kind = "POST /payments"
+    ledger.health.failed(BANK, f"{kind} (request 1a2b3c4d): HTTP 502", part=kind, threshold=1)
+    try:
+        (seen,) = get(client("both"), "health")
+        assert (seen["instance"], seen["state"], seen["whole"]) == (BANK, "open", False)
+        ledger.health.failed(BANK, "no answer", threshold=1)
+        (seen,) = get(client("both"), "health")
+        assert (seen["state"], seen["whole"]) == ("open", True), "all of it outweighs a part"
+    finally:
+        ledger.health.answered(BANK)
+        ledger.health.answered(BANK, part=kind)
+
+
 def test_texts_and_the_user(client: Browsers) -> None:
     assert get(client("one"), "texts", lang="zh") == catalogue("zh")
     assert get(client("one"), "me") == {"id": "one", "name": "one", "may_act": False}
