@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,6 +12,7 @@ from airflow_provider_docflow.operators.base import (
     handles_of,
     is_one,
 )
+from airflow_provider_docflow.operators.waiting import text_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -94,10 +94,7 @@ class CreateDocumentOperator(DocflowOperator):
         self.on_change = on_change
         self.requires_approval = requires_approval
 
-    @property
-    def mapping_text(self) -> str:
-        """The mapping as the serialised DAG shows it: a change of it is a new version of the DAG."""
-        return json.dumps(dict(self.mapping or {}), sort_keys=True, ensure_ascii=False)
+    mapping_text = property(lambda self: text_of(self.mapping))
 
     def carry_out(self, context: Context, flow: Flow) -> tuple[list[Outcome], bool]:
         """Find the sources and create what they become."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.operators.base import DocflowOperator
 from airflow_provider_docflow.operators.settling import check_fail_on
+from airflow_provider_docflow.operators.waiting import text_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -86,10 +86,7 @@ class RepairBreaksOperator(DocflowOperator):
         self.most = most
         self.only_shows = dry_run
 
-    @property
-    def mapping_text(self) -> str:
-        """The mapping as the serialised DAG shows it: a change of it is a new version of the DAG."""
-        return json.dumps(dict(self.mapping or {}), sort_keys=True, ensure_ascii=False)
+    mapping_text = property(lambda self: text_of(self.mapping))
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Repair, or show what would be repaired.
