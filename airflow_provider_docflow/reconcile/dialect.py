@@ -6,6 +6,7 @@ Everything else of the plan is SQL that the three read alike.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 #: Amounts are kept to ten decimals, as prices are; more of them are refused, never rounded.
@@ -130,6 +131,14 @@ class Dialect:
         short = self.replace_all(narrow, "(^|[^0-9])0+([0-9])", first + second)
         return f"nullif({self.replace_all(short, PUNCTUATION, '')}, '')"
 
+    def array(self, expressions: Sequence[str]) -> str:
+        """Return texts as one value."""
+        return f"ARRAY[{', '.join(expressions)}]"
+
+    def element(self, array: str, place: int) -> str:
+        """Return a text of an array, by its place from 1."""
+        return f"{array}[{place}]"
+
     def words(self, expression: str) -> str:
         """Return the words of a text as rows, for the select list."""
         split = f"regexp_split_to_array({expression}, {literal('[^0-9A-Za-z_/.-]+')})"
@@ -216,6 +225,14 @@ class SparkDialect(Dialect):
         # A backslash begins an escape in Spark's literals; a lost one would shift all letters after it.
         before, after = HALF_WIDTH.replace("\\", "\\\\").split("'")
         return f"translate({expression}, '{FULL_WIDTH}', concat('{before}', char(39), '{after}'))"
+
+    def array(self, expressions: Sequence[str]) -> str:
+        """Return texts as one value."""
+        return f"array({', '.join(expressions)})"
+
+    def element(self, array: str, place: int) -> str:
+        """Return a text of an array, by its place from 1."""
+        return f"element_at({array}, {place})"
 
     def words(self, expression: str) -> str:
         """Return the words of a text as rows, for the select list."""

@@ -94,8 +94,8 @@ def _rows(ground: Ground, standings: Sequence[str]) -> Iterator[Sequence[Any]]:
     only = f" AND i.class IN ({words})" if standings else ""
     sides = " UNION ALL ".join(
         f"SELECT m.item AS item, m.side AS side, concat({key}, '') AS own, {_cast(ground)}"
-        f" FROM member m JOIN item i ON i.item = m.item JOIN shown_{side} s ON s.rid = m.rid"
-        f" WHERE m.side = '{side}'{only}"
+        f" FROM member m JOIN item i ON i.item = m.item JOIN {ground.shown(side)} s"
+        f" ON s.rid = m.rid WHERE m.side = '{side}'{only}"
         for side in SIDES
     )
     query = (

@@ -135,6 +135,7 @@ class Running:
             carried=self._carried(before),
             known=memory.known(),
             decided=self._decided(),
+            every_pair=bool(self._windows()),
             progress=self.progress,
         )
         return self._conclude(run, before, memory)
@@ -205,8 +206,6 @@ class Running:
                 counts[kind] += number
         found = [as_found(item, plan, computed.ground.layout) for item in items(computed.ground, *LASTING)]
         counts["breaks"] = counts.pop("break", 0)
-        after = [one.body for one in found]
-        moved = roll_forward(before, after, amount=plan.amount, currency=plan.currency)
         outcome = Outcome(
             name=self.what.name,
             documents={key: one.rows for key, one in computed.counted.items()},
@@ -214,7 +213,7 @@ class Running:
             carried=dict(computed.carried),
             counts=dict(counts),
             totals=totals(computed.ground),
-            moved=[one.to_json() for one in moved] if self.what.carry_forward else [],
+            moved=self._moved(before, found) if self.what.carry_forward else [],
             populations={"l": self.what.left.population, "r": self.what.right.population},
             cut_off=self.what.cut_off,
         )
@@ -228,6 +227,11 @@ class Running:
             )
             outcome.run_id, outcome.as_of = run.id, run.as_of.isoformat()
         return outcome
+
+    def _moved(self, before: Sequence[Mapping[str, Any]], found: Sequence[Found]) -> list[dict[str, Any]]:
+        plan, after = self.what.plan, [one.body for one in found]
+        moved = roll_forward(before, after, amount=plan.amount, currency=plan.currency)
+        return [one.to_json() for one in moved]
 
 
 def as_found(item: Item, plan: Plan, layout: Layout) -> Found:

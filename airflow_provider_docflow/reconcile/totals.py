@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Context, Decimal
 
@@ -49,12 +50,10 @@ def totals(ground: Ground) -> list[Total]:
         return []
     sums: dict[str, dict[str, Decimal]] = defaultdict(lambda: dict.fromkeys(SIDES, Decimal(0)))
     empty: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(SIDES, 0))
-    for side in SIDES:
-        query = f"SELECT {_currency(ground, side)}, sum({ground.col(side, layout.amount)}),"
-        query += f" count(*) - count({ground.col(side, layout.amount)}) FROM {side} GROUP BY 1"
-        for currency, amount, without in ground.engine.rows(query):
-            sums[currency][side] = _decimal(amount)
-            empty[currency][side] = int(without)
+    query = " UNION ALL ".join(part for side in SIDES for part in _sums(ground, side))
+    for side, currency, amount, without in ground.engine.rows(query):
+        sums[currency][side] = EXACT.add(sums[currency][side], _decimal(amount))
+        empty[currency][side] += int(without)
     effects = _effects(ground)
     return [
         Total(
@@ -68,28 +67,44 @@ def totals(ground: Ground) -> list[Total]:
     ]
 
 
+def _sums(ground: Ground, side: str) -> Iterator[str]:
+    """Yield queries of the sums of a side by currency; of what was put aside they are known."""
+    amount = ground.col(side, ground.layout.amount)
+    yield (
+        f"SELECT '{side}' AS side, {_currency(ground, side)} AS currency, sum({amount}) AS amount,"
+        f" count(*) - count({amount}) AS without FROM {ground.documents(side)} {side} GROUP BY 2"
+    )
+    if ground.aside:
+        yield (
+            f"SELECT '{side}' AS side, coalesce(currency, '') AS currency, sum_{side} AS amount,"
+            f" documents - count_{side} AS without FROM {ground.aside} WHERE packed IS NULL"
+        )
+
+
 def _effects(ground: Ground) -> dict[str, dict[str, Decimal]]:
     found: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
-    for side, sign in (("l", 1), ("r", -1)):
-        amount = ground.col(side, ground.layout.amount)
-        told = (
-            f"SELECT i.class AS class, {_currency(ground, side)} AS currency, sum({amount}) AS amount"
-            f" FROM member m JOIN item i ON i.item = m.item JOIN shown_{side} {side} ON {side}.rid = m.rid"
-            f" WHERE m.side = '{side}' GROUP BY 1, 2"
-        )
-        queries = [told]
-        if not _agree_in_amount(ground) and ground.pairs:
-            column = "lid" if side == "l" else "rid"
-            queries.append(
-                f"SELECT 'matched' AS class, {_currency(ground, side)} AS currency, sum({amount}) AS amount"
-                f" FROM ({ground.all_pairs()}) p LEFT JOIN told_pairs t ON t.lid = p.lid"
-                f" JOIN {side} ON {side}.rid = p.{column} WHERE t.lid IS NULL GROUP BY 2"
-            )
-        for query in queries:
-            for word, currency, value in ground.engine.rows(query):
-                known = found[currency][word]
-                found[currency][word] = EXACT.add(known, EXACT.multiply(Decimal(sign), _decimal(value)))
+    signs = {"l": Decimal(1), "r": Decimal(-1)}
+    query = " UNION ALL ".join(part for side in SIDES for part in _effects_of(ground, side))
+    for side, word, currency, value in ground.engine.rows(query):
+        known = found[currency][word]
+        found[currency][word] = EXACT.add(known, EXACT.multiply(signs[side], _decimal(value)))
     return {currency: dict(sorted(by_class.items())) for currency, by_class in found.items()}
+
+
+def _effects_of(ground: Ground, side: str) -> Iterator[str]:
+    amount = ground.col(side, ground.layout.amount)
+    yield (
+        f"SELECT '{side}' AS side, f.class AS class, {_currency(ground, side)} AS currency,"
+        f" sum({amount}) AS amount FROM found f JOIN {ground.shown(side)} {side} ON {side}.rid = f.rid"
+        f" WHERE f.side = '{side}' GROUP BY 2, 3"
+    )
+    if not _agree_in_amount(ground) and ground.pairs:
+        column = "lid" if side == "l" else "rid"
+        yield (
+            f"SELECT '{side}' AS side, 'matched' AS class, {_currency(ground, side)} AS currency,"
+            f" sum({amount}) AS amount FROM ({ground.all_pairs()}) p LEFT JOIN told_pairs t ON t.lid = p.lid"
+            f" JOIN {ground.documents(side)} {side} ON {side}.rid = p.{column} WHERE t.lid IS NULL GROUP BY 3"
+        )
 
 
 def _agree_in_amount(ground: Ground) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from airflow_provider_docflow.reconcile.comparisons import Comparison, Same, Tolerance, Within
 from airflow_provider_docflow.reconcile.dialect import Dialect
@@ -12,18 +12,27 @@ from airflow_provider_docflow.reconcile.sides import Layout
 
 @dataclass(frozen=True)
 class Comparisons:
-    """The compared fields in a fixed order; bit ``n`` of a mask is field ``n``."""
+    """The compared fields in a fixed order; bit ``n`` of a mask is field ``n``.
+
+    :param left: what stands before a column of the left side.
+    """
 
     layout: Layout
     by_field: Mapping[str, Comparison]
+    left: str = "l."
+    right: str = "r."
 
     @property
     def fields(self) -> tuple[str, ...]:
         """Return the compared fields in the order of their bits."""
         return tuple(sorted(self.by_field))
 
+    def of(self, left: str, right: str) -> Comparisons:
+        """Return the same comparisons of columns that are called otherwise."""
+        return replace(self, left=left, right=right)
+
     def breach(self, dialect: Dialect) -> str:
-        """Return the mask of the fields in which ``l`` and ``r`` differ by more than is accepted."""
+        """Return the mask of the fields in which the sides differ by more than is accepted."""
         return _mask([self._breached(dialect, name) for name in self.fields])
 
     def near(self, dialect: Dialect) -> str:
@@ -49,13 +58,13 @@ class Comparisons:
 
     def _differ(self, name: str) -> str:
         column = self.layout.column(name)
-        return f"l.{column} IS DISTINCT FROM r.{column}"
+        return f"{self.left}{column} IS DISTINCT FROM {self.right}{column}"
 
     def _breached(self, dialect: Dialect, name: str) -> str:
         how, column = self.by_field[name], self.layout.column(name)
         if isinstance(how, Same):
             return self._differ(name)
-        one, other = f"l.{column}", f"r.{column}"
+        one, other = f"{self.left}{column}", f"{self.right}{column}"
         off = within_days(dialect, how, one, other) if isinstance(how, Within) else beyond(how, one, other)
         # Empty is not zero: a value on one side only is always a difference.
         return f"{self._differ(name)} AND (({one} IS NULL OR {other} IS NULL) OR {off})"

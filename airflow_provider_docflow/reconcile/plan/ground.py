@@ -4,7 +4,8 @@ What all steps of the plan work on.
 Tables, each of them the same in every engine:
 
 ``l``, ``r``            a side: ``rid`` and one column per field; ``rid`` means nothing beyond this run
-``rest_l``, ``rest_r``  ``rid`` of what no rule has matched yet
+``unequal_l``, ``unequal_r``  likewise, what is left of it where what is equal is put aside
+``rest_l``, ``rest_r``  ``rid`` of what no rule has matched yet; with its values, where those are few
 ``pairs``               ``step, lid, rid, breach, near``: one document to one
 ``grouped``             ``step, gid, side, rid``: several to one or several
 ``unsure``              ``step, gid, side, rid``: what a rule could not decide on
@@ -35,6 +36,9 @@ class Ground:
     :param grouped: tables of groups, likewise; ``partial`` ones leave a residual.
     :param unsure: tables of what was left undecided.
     :param unique: fields of which each matched document has values of its own, where nothing else is matched.
+    :param every_pair: whether somebody asks later for pairs that are equal too.
+    :param aside: table with the sums of equal pairs that are in no other table; empty without one.
+    :param whole: whether ``rest_l`` and ``rest_r`` hold the columns of the fields too.
     """
 
     engine: Engine
@@ -46,6 +50,9 @@ class Ground:
     rest: dict[str, int] = field(default_factory=dict)
     total: dict[str, int] = field(default_factory=dict)
     unique: tuple[str, ...] = ()
+    every_pair: bool = False
+    aside: str = ""
+    whole: bool = False
 
     @property
     def dialect(self) -> Dialect:
@@ -78,29 +85,51 @@ class Ground:
         """Let everything be unmatched."""
         self.total, self.rest = dict(counts), dict(counts)
 
+    def documents(self, side: str) -> str:
+        """Return the table that holds all documents of a side that may still be asked for."""
+        return f"unequal_{side}" if self.aside else side
+
+    def shown(self, side: str) -> str:
+        """Return the table that holds the documents of the items."""
+        return f"unequal_{side}" if self.aside else f"shown_{side}"
+
     def open_rows(self, side: str, alias: str = "") -> str:
         """Return what is unmatched of a side, for a FROM clause."""
         if self._untouched(side):
             return f"{side} {alias or side}"
-        return f"(SELECT s.* FROM {side} s JOIN rest_{side} o ON s.rid = o.rid) {alias or side}"
+        if self.whole:
+            return f"rest_{side} {alias or side}"
+        rows = f"SELECT s.* FROM {self.documents(side)} s JOIN rest_{side} o ON s.rid = o.rid"
+        return f"({rows}) {alias or side}"
 
     def _untouched(self, side: str) -> bool:
-        return self.rest[side] == self.total[side]
+        return self.rest[side] == self.total[side] and not self.whole
 
-    def take_joined(self, step: int, table: str, fields: tuple[str, ...]) -> None:
+    @property
+    def may_put_aside(self) -> bool:
+        """Whether nothing is matched yet and nobody asks for equal pairs later."""
+        return not (self.pairs or self.grouped or self.every_pair)
+
+    def take_joined(self, step: int, table: str, fields: tuple[str, ...], aside: str = "") -> None:
         """Let the complete rows of a full outer join count as matched, where it holds every open document.
 
         :param fields: by which it was joined; none of their values comes up twice among what is matched.
+        :param aside: where the sums of its equal pairs are; ``table`` then has the values of all others.
         """
         self.unique = () if self.pairs or self.grouped else fields
+        self.aside, self.whole = aside or self.aside, bool(aside)
         self.engine.view(
             f"matched_{step}",
             f"SELECT lid, rid, breach, near FROM {table} WHERE lid IS NOT NULL AND rid IS NOT NULL",
         )
         self.pairs[step] = f"matched_{step}"
         for side, mine, other in (("l", "lid", "rid"), ("r", "rid", "lid")):
-            kept = f"SELECT {mine} AS rid FROM {table} WHERE {other} IS NULL"
-            self.rest[side] = self.engine.make(f"rest_{side}", kept)
+            columns = [self.layout.column(name) for name in self.layout.fields] if aside else []
+            shown = ", ".join([f"{mine} AS rid", *(f"{side}_{column} AS {column}" for column in columns)])
+            known = f"SELECT {shown} FROM {table} WHERE {mine} IS NOT NULL"
+            if aside:
+                self.engine.view(f"unequal_{side}", known)
+            self.rest[side] = self.engine.make(f"rest_{side}", f"{known} AND {other} IS NULL")
 
     def take_pairs(self, step: int, table: str) -> None:
         """Let pairs count as matched."""
@@ -117,10 +146,10 @@ class Ground:
             self._take(side, f"SELECT rid FROM {table} WHERE side = '{side}'")
 
     def _take(self, side: str, taken: str) -> None:
-        rest = f"rest_{side}" if not self._untouched(side) else f"(SELECT rid FROM {side})"
-        kept = f"SELECT o.rid FROM {rest} o LEFT JOIN ({taken}) t ON t.rid = o.rid WHERE t.rid IS NULL"
+        rest = f"(SELECT rid FROM {side})" if self._untouched(side) else f"rest_{side}"
+        kept = f"SELECT o.* FROM {rest} o LEFT JOIN ({taken}) t ON t.rid = o.rid WHERE t.rid IS NULL"
         self.engine.make(f"next_{side}", kept)
-        self.rest[side] = self.engine.make(f"rest_{side}", f"SELECT rid FROM next_{side}")
+        self.rest[side] = self.engine.make(f"rest_{side}", f"SELECT * FROM next_{side}")
 
     def settle(self) -> None:
         """Keep what is unmatched where no rule has done so."""

@@ -8,6 +8,7 @@ compared are paired first, one to one; what is left of such a key goes to the ne
 from __future__ import annotations
 
 from airflow_provider_docflow.reconcile.comparisons import Within
+from airflow_provider_docflow.reconcile.plan.aside import put_aside, rids, unpack
 from airflow_provider_docflow.reconcile.plan.comparing import beyond, within_days
 from airflow_provider_docflow.reconcile.plan.ground import SIDES, Ground, on
 from airflow_provider_docflow.reconcile.plan.nearest import match_nearest
@@ -47,19 +48,33 @@ class Keyed:
     def _plain(self) -> bool:
         """Pair what has each key once; return whether that holds for all, else nothing is paired."""
         ground, table = self.ground, f"joined_{self.step}"
+        aside = ground.may_put_aside and not self.rule.suggested
         # One row more than there can be without a repeated key: a frequent one does not fill the disk.
         most = ground.rest["l"] + ground.rest["r"]
-        rows = self.engine.make(
-            table,
-            f"SELECT l.rid AS lid, r.rid AS rid, {self._masks()} FROM {ground.open_rows('l')}"
-            f" FULL OUTER JOIN {ground.open_rows('r')} ON {self._equal()} LIMIT {most + 1}",
+        joined = (
+            f"FROM {ground.open_rows('l')} FULL OUTER JOIN {ground.open_rows('r')}"
+            f" ON {self._equal()} LIMIT {most + 1}"
         )
-        ((lefts, rights),) = self.engine.rows(f"SELECT count(lid), count(rid) FROM {table}")
-        alone = {"l": rows - rights, "r": rows - lefts}
-        pairs = rows - alone["l"] - alone["r"]
-        if rows > most or any(ground.rest[side] - alone[side] != pairs for side in SIDES):
+        if aside:
+            put_aside(ground, table, joined)
+        else:
+            columns = f"l.rid AS lid, r.rid AS rid, {self._masks()}, 1 AS documents"
+            self.engine.make(table, f"SELECT {columns} {joined}")
+        lid, rid = rids(ground) if aside else ("lid", "rid")
+        ((found, *alone),) = self.engine.rows(
+            f"SELECT sum(documents), count(CASE WHEN {rid} IS NULL THEN {lid} END),"
+            f" count(CASE WHEN {lid} IS NULL THEN {rid} END) FROM {table}"
+        )
+        rows = int(found or 0)
+        pairs = rows - sum(alone)
+        if rows > most or any(ground.rest[side] - alone[at] != pairs for at, side in enumerate(SIDES)):
             return False
-        ground.take_joined(self.step, table, () if self.rule.normalised else self.rule.fields)
+        fields = () if self.rule.normalised else self.rule.fields
+        if aside:
+            unpack(ground, "unequal", table)
+            ground.take_joined(self.step, "unequal", fields, aside=table)
+        else:
+            ground.take_joined(self.step, table, fields)
         return True
 
     def _agreeing(self) -> None:

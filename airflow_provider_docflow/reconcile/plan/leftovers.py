@@ -3,7 +3,7 @@ What does not agree, one item each: every document outside a clean pair is in ex
 
 ``item``    ``item, class, kind, step, breach, near``
 ``member``  ``item, side, rid``
-``shown_l``, ``shown_r``  the documents of the items
+``shown_l``, ``shown_r``  the documents of the items, unless all are in ``unequal_l`` and ``unequal_r``
 
 Classes: ``break``, ``timing``, ``expected``, ``suggested``, ``tolerated``, ``written_off`` and, for groups
 that agree, ``matched``.
@@ -53,7 +53,7 @@ class Leftovers:
             " max(near) AS near FROM found GROUP BY item",
         )
         self.engine.make("member", "SELECT item, side, rid FROM found")
-        for side in SIDES:
+        for side in SIDES if not self.ground.aside else ():
             # Figures and report look at them several times, and a side is long.
             mine = f"SELECT rid FROM member WHERE side = '{side}'"
             self.engine.make(f"shown_{side}", f"SELECT s.* FROM {side} s JOIN ({mine}) m ON m.rid = s.rid")
@@ -64,16 +64,16 @@ class Leftovers:
             return []
         suggested = [str(step) for step, rule in enumerate(self.rules) if getattr(rule, "suggested", False)]
         is_suggested = f"p.step IN ({', '.join(suggested)})" if suggested else "1 = 0"
+        # Their values are looked at again only where somebody expects a difference.
+        left, right = (f" JOIN {self.ground.documents(side)} {side} ON {side}.rid = p." for side in SIDES)
+        values = f"{left}lid{right}rid" if self.expected else ""
         self.engine.make(
             "told_pairs",
             f"SELECT p.*, CASE WHEN {is_suggested} THEN 'suggested' WHEN p.breach = 0 THEN 'tolerated'"
-            f"{self._expected()} ELSE 'break' END AS class"
-            f" FROM ({pairs}) p JOIN l ON l.rid = p.lid JOIN r ON r.rid = p.rid"
+            f"{self._expected()} ELSE 'break' END AS class FROM ({pairs}) p{values}"
             f" WHERE p.breach <> 0 OR p.near <> 0 OR {is_suggested}",
         )
         kind = f"CASE WHEN class = 'expected' THEN {self._expected_name()} ELSE 'value_difference' END"
-        # Their values are looked at again only where somebody expects a difference.
-        values = " JOIN l ON l.rid = p.lid JOIN r ON r.rid = p.rid" if self.expected else ""
         return [
             f"SELECT concat('p', cast(p.lid AS VARCHAR(20))) AS item, class, {kind} AS kind, p.step AS step,"
             f" p.breach AS breach, p.near AS near, '{side}' AS side, p.{column} AS rid"
@@ -120,19 +120,21 @@ class Leftovers:
         known = on([f"s.{column} = o.{column}" for column in identity])
         every = ", ".join(f"o.{layout.column(name)}" for name in layout.fields)
         names = ", ".join(f"o.{column}" for column in identity)
+        place = f"row_number() OVER (PARTITION BY {names} ORDER BY {every}, o.rid) AS place"
+        if set(self.ground.unique) == set(layout.identity):
+            rows = self.ground.open_rows(side, "o")
+            self.engine.make(f"placed_{side}", f"SELECT o.*, {place} FROM {rows}")
+            return
         self.engine.make(f"open_rows_{side}", f"SELECT {side}.* FROM {self.ground.open_rows(side)}")
         # A document of the same identity that is matched comes first: this one is then the second.
-        too = (
+        self.engine.make(
+            f"matched_too_{side}",
             f"SELECT o.rid AS rid FROM open_rows_{side} o JOIN {side} s ON {known}"
-            f" LEFT JOIN rest_{side} t ON t.rid = s.rid WHERE t.rid IS NULL GROUP BY o.rid"
+            f" LEFT JOIN rest_{side} t ON t.rid = s.rid WHERE t.rid IS NULL GROUP BY o.rid",
         )
-        if set(self.ground.unique) == set(layout.identity):
-            too = f"SELECT rid FROM open_rows_{side} WHERE 1 = 0"
-        self.engine.make(f"matched_too_{side}", too)
         self.engine.make(
             f"placed_{side}",
-            f"SELECT o.*, CASE WHEN m.rid IS NOT NULL THEN 1 ELSE 0 END"
-            f" + row_number() OVER (PARTITION BY {names} ORDER BY {every}, o.rid) AS place"
+            f"SELECT o.*, CASE WHEN m.rid IS NOT NULL THEN 1 ELSE 0 END + {place}"
             f" FROM open_rows_{side} o LEFT JOIN matched_too_{side} m ON m.rid = o.rid",
         )
 

@@ -34,7 +34,8 @@ def match_references(ground: Ground, rule: References, step: int) -> None:
     one_amount, many_amount = ground.col("a", rule.total), ground.col("b", rule.total)
     engine.make(
         f"named_{step}",
-        f"SELECT n.one AS one FROM named n JOIN {one} a ON a.rid = n.one JOIN {many} b ON b.rid = n.other"
+        f"SELECT n.one AS one FROM named n JOIN {ground.documents(one)} a ON a.rid = n.one"
+        f" JOIN {ground.documents(many)} b ON b.rid = n.other"
         f" GROUP BY n.one, {one_amount} HAVING max(n.claims) = 1 AND count(*) = count({many_amount})"
         f" AND max(CASE WHEN {ground.other_currency('a', 'b', rule.total)} THEN 1 ELSE 0 END) = 0"
         f" AND NOT ({beyond(rule.near, one_amount, f'sum({many_amount})')})",

@@ -166,6 +166,7 @@ def compute(
     carried: Mapping[str, Sequence[Row]] = MappingProxyType({}),
     known: Known | None = None,
     decided: Sequence[Decided] = (),
+    every_pair: bool = False,
     progress: Progress = lambda what, counts: None,
 ) -> Computed:
     """Carry a plan out on ``raw_l`` and ``raw_r``.
@@ -174,12 +175,14 @@ def compute(
     :param carried: open items of earlier runs, by side.
     :param known: what earlier runs have seen of sides that tell only a part.
     :param decided: what people have matched or written off.
+    :param every_pair: keep the pairs that are equal too, for who asks for them afterwards.
     :raises InvalidDocument: a source cannot be read as the plan wants.
     """
     layout = plan.layout(dates_of(sides.values()))
     counted = prepare(engine, layout, sides, plan.rates)
     progress("read", {key: one.rows for key, one in counted.items()})
-    ground = Ground(engine, layout, Comparisons(layout, plan.compared))
+    comparisons = Comparisons(layout, plan.compared)
+    ground = Ground(engine, layout, comparisons, every_pair=every_pair)
     carrying = Carrying(engine, layout, sides, carried, known, plan.rates)
     added = carrying.run()
     ground.start({key: one.rows + added[key] for key, one in counted.items()})
