@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, bindparam, insert, select, update
 
 from airflow_provider_docflow.exceptions import Conflict, InvalidDocument, NotFound
 from airflow_provider_docflow.ledger.base import Store, insert_rows
@@ -92,12 +92,19 @@ class BreakEvent:
 class Breaks(Store):
     """Keeps every break until a run no longer finds it; people say what it is, only a run closes it."""
 
-    def keep(
-        self, connection: Connection, name: str, run_id: int, found: Iterable[Found], actor: str
-    ) -> Recorded:
-        """Keep what a run found and close what it no longer finds, in the caller's transaction."""
+    def rows(self, name: str, run_id: int, found: Iterable[Found]) -> dict[str, dict[str, Any]]:
+        """Return breaks as they are kept, by their digests: encrypted before anything is locked."""
         now = self._now()
-        rows = {key: self._row(one, key, name, run_id, now) for key, one in _keyed(name, found)}
+        return {key: self._row(one, key, name, run_id, now) for key, one in _keyed(name, found)}
+
+    def keep(
+        self, connection: Connection, name: str, rows: Mapping[str, dict[str, Any]], actor: str
+    ) -> Recorded:
+        """Keep what a run found and close what it no longer finds, in the caller's transaction.
+
+        :param rows: what :meth:`rows` gave.
+        """
+        now = self._now()
         known = self._known(connection, name, list(rows))
         events: list[dict[str, Any]] = []
         fresh = [row for key, row in rows.items() if key not in known]
@@ -107,9 +114,7 @@ class Breaks(Store):
         events += [self._event(row["id"], "found", actor, "", now) for row in ids.values()]
         again = [row for key, row in known.items() if key in rows and row["status"] == "closed"]
         events += [self._event(row["id"], "again", actor, "", now) for row in again]
-        for key, row in known.items():
-            if key in rows:
-                self._refresh(connection, row, rows[key])
+        self._refresh(connection, [(row, rows[key]) for key, row in known.items() if key in rows])
         gone = [row for key, row in known.items() if key not in rows and row["status"] in LIVE]
         for some in chunks([row["id"] for row in gone]):
             ended = {"status": "closed", "closed_at": now}
@@ -131,12 +136,18 @@ class Breaks(Store):
             found.update({row["digest"]: row for row in connection.execute(query).mappings()})
         return found
 
-    def _refresh(self, connection: Connection, known: RowMapping, row: Mapping[str, Any]) -> None:
+    def _refresh(self, connection: Connection, pairs: Sequence[tuple[RowMapping, Mapping[str, Any]]]) -> None:
+        """Say again what is known of breaks; those that were closed are open again."""
         names = ("standing", "kind", "amount", "currency", "aged_from", "last_run", "last_seen", "body")
-        changed: dict[str, Any] = {name: row[name] for name in names}
-        if known["status"] == "closed":
-            changed |= {"status": "open", "closed_at": None, "reason_code": ""}
-        connection.execute(update(finding).where(finding.c.id == known["id"]).values(changed))
+        which = update(finding).where(finding.c.id == bindparam("which"))
+        statement = which.values({name: bindparam(name) for name in names})
+        for some in chunks(pairs):
+            rows = [{"which": known["id"], **{name: row[name] for name in names}} for known, row in some]
+            connection.execute(statement, rows)
+        closed = [known["id"] for known, _ in pairs if known["status"] == "closed"]
+        for ids in chunks(closed):
+            opened = {"status": "open", "closed_at": None, "reason_code": ""}
+            connection.execute(update(finding).where(finding.c.id.in_(ids)).values(opened))
 
     def _row(self, one: Found, key: str, name: str, run_id: int, now: datetime) -> dict[str, Any]:
         return {

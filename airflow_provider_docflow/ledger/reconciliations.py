@@ -94,11 +94,13 @@ class Reconciliations(Store):
         :param known: what it has looked at of sides that tell only what has changed.
         :raises Conflict: the run was signed off.
         """
+        name = self._db.read(lambda c: c.execute(select(run.c.name).where(run.c.id == run_id)).scalar(), tx)
+        rows = self.ledger.breaks.rows(str(name), run_id, found)
 
         def work(connection: Connection) -> Recorded:
             current = self._run(connection, run.c.id == run_id)
             self._frozen(current)
-            done = self.ledger.breaks.keep(connection, current.name, run_id, found, actor)
+            done = self.ledger.breaks.keep(connection, current.name, rows, actor)
             if known is not None:
                 self.ledger.known.add(connection, current.name, known)
             ended = {"status": "done", "ended_at": self._now(), "summary": self._cipher.seal(dict(summary))}
