@@ -180,6 +180,13 @@ def text_file(folder: Path, text: str, encoding: str = "utf-8", **more: Any) -> 
     return FileSource(path=str(path), **more)
 
 
+@pytest.mark.parametrize("make", [csv, parquet, workbook], ids=lambda make: make.__name__)
+def test_a_file_of_an_object_storage_is_read(engine: DuckEngine, tmp_path: Path, make: Any) -> None:
+    here = make(tmp_path)
+    there = replace(here, path=f"local://{here.path.removeprefix('file://')}")
+    assert read(engine, there) == read(engine, here) != []
+
+
 A = {"id": "A", "amount": Decimal(10), "currency": "CNY", "day": None}
 
 

@@ -15,6 +15,10 @@ class Engine(Protocol):
     def dialect(self) -> Dialect:
         """Return its way to say it."""
 
+    @property
+    def folder(self) -> str | None:
+        """Return a folder of its own that goes when it is closed; None where it reads no files."""
+
     def make(self, name: str, query: str) -> int:
         """Keep the rows of a query as a table, in place of one of this name; return how many there are."""
 

@@ -42,6 +42,11 @@ class DuckEngine:
             config["threads"] = threads
         self.connection = duckdb.connect(":memory:", config=config)
 
+    @property
+    def folder(self) -> str:
+        """Return a folder of its own that goes when it is closed."""
+        return self._folder.name
+
     def make(self, name: str, query: str) -> int:
         """Keep the rows of a query as a table, in place of one of this name; return how many there are."""
         self.connection.execute(f"CREATE OR REPLACE TABLE {quoted(name)} AS {query}")

@@ -25,6 +25,7 @@ class PostgresEngine:
     """
 
     dialect = POSTGRES
+    folder = None
 
     def __init__(self, sql_conn_id: str) -> None:
         from airflow_provider_docflow.hooks.sql import SqlUnits

@@ -55,6 +55,11 @@ class SparkEngine:
         for name, value in _SETTINGS.items():
             self.session.conf.set(name, value)
 
+    @property
+    def folder(self) -> str:
+        """Return a folder of its own that goes when it is closed."""
+        return self._folder.name
+
     def make(self, name: str, query: str) -> int:
         """Keep the rows of a query as a table, in place of one of this name; return how many there are."""
         # Cut off from what it was made of: a plan of fifty steps would be planned anew at each.

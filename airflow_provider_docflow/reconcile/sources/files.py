@@ -65,7 +65,7 @@ class FileSource(Source):
                 field="path",
                 remedy="Convert it to one of them.",
             )
-        with self._local(suffix) as path:
+        with self._local(engine, suffix) as path:
             if suffix == ".xlsx":
                 self._load_workbook(engine, table, path, reading)
                 return
@@ -82,7 +82,7 @@ class FileSource(Source):
                 raise self._unreadable(error) from error
 
     @contextmanager
-    def _local(self, suffix: str) -> Iterator[Path]:
+    def _local(self, engine: Engine, suffix: str) -> Iterator[Path]:
         if "://" not in self.path or self.path.startswith("file://"):
             path = Path(self.path.removeprefix("file://"))
             if not path.is_file():
@@ -92,7 +92,11 @@ class FileSource(Source):
         from airflow.sdk import ObjectStoragePath
 
         remote = ObjectStoragePath(self.path, conn_id=self.conn_id or None)
-        with tempfile.NamedTemporaryFile(prefix="docflow-", suffix=suffix) as copy:
+        # An engine may read a file again as long as it lives; a workbook is read once.
+        folder = None if suffix == ".xlsx" else engine.folder
+        with tempfile.NamedTemporaryFile(
+            prefix="docflow-", suffix=suffix, dir=folder, delete=folder is None
+        ) as copy:
             try:
                 with remote.open("rb") as file:  # type: ignore[no-untyped-call]
                     shutil.copyfileobj(file, copy)
