@@ -406,6 +406,19 @@ def test_a_dry_run_prints_every_change_and_leaves_no_trace(ordered: World, runne
     assert payable(ordered, "SUP-1") == "17.00"
 
 
+def test_an_account_is_said_neither_in_the_log_nor_in_xcom(ordered: World, runner: Runner) -> None:
+    ordered.enter("PR-3", ("SUP-3", "1", "5.00"))
+    ordered.approve("PR-3")
+    one = reconcile(ordered, runner)["SUP-3"]
+    mapping = {"payee_account": "{'iban': 'DE89370400440532013000'}"}
+    shown = runner.run(task(dry_run=True, mapping=mapping))
+    changes = {each["field"]: each["new"] for each in shown.result["would"][0]["changes"]}
+    assert changes["payee_account.iban"] == "***", shown.everything()
+    done = runner.run(task(mapping=mapping), run_id="again__1")
+    said = [shown.everything(), done.everything(), repr(shown.result), *notes(ordered, one)]
+    assert "DE8937" not in "".join(said)
+
+
 def test_what_has_changed_since_is_left_alone(ordered: World, runner: Runner) -> None:
     for n in (3, 4, 5):
         ordered.enter(f"PR-{n}", (f"SUP-{n}", "1", "5.00"))

@@ -8,6 +8,7 @@ from typing import Any, Literal, NoReturn
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.profile import Reading
+from airflow_provider_docflow.core.redact import MASK
 from airflow_provider_docflow.document import Difference, DocumentRef
 from airflow_provider_docflow.hooks.acting import name_of
 from airflow_provider_docflow.hooks.plans import Plan
@@ -17,6 +18,8 @@ from airflow_provider_docflow.reconcile.repair.plans import Foreseeing, changes_
 from airflow_provider_docflow.reconcile.repair.sides import OTHER, Naming, Row, Side, Standing
 from airflow_provider_docflow.reconcile.repair.terms import Terms
 
+#: What of a document neither log nor XCom shows: that it changes is said, not to what.
+SECRET = frozenset({"payee_account"})
 Act = Literal["create", "amend", "cancel", "nothing"]
 
 
@@ -155,7 +158,8 @@ class Judging:
             _refuse(found, "document", why, f"Correct it in {self.sides[wrong].title}.")
         changes = changes_of(target.document, plan.document)
         if foreign := unowned(changes, self.terms.owned_paths()):
-            why = f"it would also change {', '.join(str(one) for one in foreign[:3])}."
+            others = ", ".join(str(one) for one in _told(name_of(target.ref), foreign[:3]))
+            why = f"it would also change {others}."
             _refuse(found, foreign[0].field, why, "Say in truth whose value counts, or correct it there.")
         if not changes:
             why = "what docflow would write is what is there already."
@@ -257,7 +261,13 @@ class Judging:
 
 
 def _told(document: str, changes: Sequence[Difference]) -> list[Change]:
-    return [Change(document, one.field, one.old, one.new) for one in changes]
+    return [
+        Change(document, one.field, _shown(one.field, one.old), _shown(one.field, one.new)) for one in changes
+    ]
+
+
+def _shown(field: str, value: Any) -> Any:
+    return MASK if field.partition(".")[0] in SECRET and value is not None else value
 
 
 def _refuse(found: Break, name: str, why: str, remedy: str) -> NoReturn:
