@@ -42,6 +42,7 @@ class WriteGate:
         self._whole, self._ledger, self._site, self._pace = whole, whole.ledger, whole.site, whole.pace
         self._lock, self._opening = threading.Lock(), threading.Lock()
         self._seen: dict[str, tuple[Health | None, float]] = {}
+        self._well_until = 0.0
         self._asked: dict[int, datetime] = {}
         self._failing: set[str] = set()
         self._tried: set[str] = set()
@@ -64,6 +65,14 @@ class WriteGate:
             wait = self._whole.turn(step, known, f"ramp {kind}"[:120])
         self._asked[id(step)] = self._ledger.now()
         return wait
+
+    def ready(self) -> None:
+        """Find out before any work is done whether any kind of write fails; asked once for a whole batch."""
+        instance = self._whole.instance
+        parts = [one for one in self._ledger.health.all() if one.instance_id == instance and not one.whole]
+        if all(one.plain for one in parts):
+            with self._lock:
+                self._well_until = time.monotonic() + LOOK_SECONDS
 
     def quick_before(self, step: GatedStep) -> float | None:
         """Let out what is no write, or of a kind that was well a moment ago."""
@@ -124,7 +133,7 @@ class WriteGate:
 
     def _known_well(self, kind: str) -> bool:
         with self._lock:
-            known, until = self._seen.get(kind, (None, 0.0))
+            known, until = self._seen.get(kind, (None, self._well_until))
         return time.monotonic() < until and (known is None or known.plain)
 
     def _try(self, kind: str) -> None:

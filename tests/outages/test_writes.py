@@ -223,6 +223,19 @@ def test_the_pages_and_the_command_tell_of_it(shop: WritingShop) -> None:
     assert seen.state == "recovering"
 
 
+def test_a_writer_of_many_asks_the_ledger_once_whether_writes_fail(shop: WritingShop) -> None:
+    gate = _gate(shop)
+    request = shop.site.request("POST", ORDERS, json={})
+    request.extensions = {**request.extensions, "docflow_writes": True}
+    assert gate.quick_before(request) is None, "nobody has asked yet"
+    gate.ready()
+    assert gate.quick_before(request) == 0
+    shop.writes_fail("A")
+    other = _gate(shop)
+    other.ready()
+    assert other.quick_before(request) is None, "one has failed: the ledger is asked"
+
+
 @pytest.mark.parametrize(
     ("method", "path", "kind"),
     [
