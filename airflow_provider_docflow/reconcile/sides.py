@@ -19,6 +19,7 @@ class Layout:
     :param amount: field that is totalled; empty where documents have no amount.
     :param currency: field of its currency; empty where all are in one.
     :param converted: fields that no source has: amounts in another currency.
+    :param beside: fields by which nothing is matched or compared: a match by people outlives their change.
     :param sensitive: fields whose values are told nobody outside the ledger.
     """
 
@@ -28,6 +29,7 @@ class Layout:
     currency: str = ""
     converted: frozenset[str] = frozenset()
     sensitive: frozenset[str] = frozenset()
+    beside: frozenset[str] = frozenset()
 
     @property
     def fields(self) -> tuple[str, ...]:

@@ -200,6 +200,17 @@ def test_a_match_by_people_holds_until_a_value_changes(ledger: Ledger) -> None:
     assert [one.status for one in ledger.matchings.search("orders")] == ["reopened"]
 
 
+def test_a_match_by_people_holds_while_only_what_is_shown_changes(ledger: Ledger) -> None:
+    what = plan(Key("id"), show=("text",), aged_from=("day",))
+    reconcile(ledger, [doc("A")], [doc("X")], what=what)
+    rows = {one.kind: one.body for one in ledger.breaks.search("orders")}
+    match = prepared(ledger, "match", rows["missing_right"]["left"], rows["missing_left"]["right"])
+    ledger.matchings.review(match, actor="zhao")
+    told = [doc("A", text="paid", day="2026-12-01")]
+    assert reconcile(ledger, told, [doc("X")], "2", what=what).counts == {"breaks": 0, "matched": 1}
+    assert reconcile(ledger, told, [doc("X", currency="USD")], "3", what=what).counts["breaks"] == 2
+
+
 def test_a_write_off_stays_off_and_shows_in_the_totals(ledger: Ledger) -> None:
     left = [doc("A", "0.02"), doc("B")]
     reconcile(ledger, left, [doc("B")])

@@ -41,7 +41,7 @@ def apply_decided(ground: Ground, decided: Sequence[Decided]) -> list[int]:
             (side, found)
             for side in SIDES
             for row in one.rows.get(side, ())
-            for found in [_take(present[side], _key(ground, row), row)]
+            for found in [_take(present[side], _key(ground, row), row, ground.layout.beside)]
         ]
         if any(found is CHANGED for _, found in members):
             changed.append(one.id)
@@ -60,13 +60,14 @@ def apply_decided(ground: Ground, decided: Sequence[Decided]) -> list[int]:
 CHANGED: Any = object()
 
 
-def _take(present: dict[Key, list[tuple[int, Row]]], key: Key, row: Row) -> Any:
+def _take(present: dict[Key, list[tuple[int, Row]]], key: Key, row: Row, beside: frozenset[str]) -> Any:
     """Return the document that is still as it was seen; None where it is not in this run's data."""
     candidates = present.get(key)
     if not candidates:
         return None
+    seen = {name: value for name, value in row.items() if name not in beside}
     for at, (rid, values) in enumerate(candidates):
-        if all(values.get(name) == value for name, value in row.items() if name in values):
+        if all(values.get(name) == value for name, value in seen.items() if name in values):
             del candidates[at]
             return rid
     return CHANGED

@@ -113,6 +113,7 @@ class Plan:
             currency=self.currency,
             converted=frozenset(self.rates.names() if self.rates else ()),
             sensitive=self.hidden(self.sensitive),
+            beside=frozenset(kinds) - {*identity, self.amount, self.currency, *compared, *_of(self.match)},
         )
 
     def hidden(self, fields: Iterable[str]) -> frozenset[str]:
@@ -134,6 +135,10 @@ class Plan:
                     field="expected",
                     remedy=f"compare={{{one.field!r}: tolerance(...)}}.",
                 )
+
+
+def _of(rules: Sequence[Rule]) -> set[str]:
+    return {name for rule in rules for name in rule.kinds()}
 
 
 @dataclass(frozen=True)
