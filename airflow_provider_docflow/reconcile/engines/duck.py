@@ -49,9 +49,8 @@ class DuckEngine:
 
     def make(self, name: str, query: str) -> int:
         """Keep the rows of a query as a table, in place of one of this name; return how many there are."""
-        self.connection.execute(f"CREATE OR REPLACE TABLE {quoted(name)} AS {query}")
-        counted = self.connection.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()
-        return int(counted[0]) if counted else 0
+        made = self.connection.execute(f"CREATE OR REPLACE TABLE {quoted(name)} AS {query}").fetchone()
+        return int(made[0]) if made else 0
 
     def take_in(self, name: str, query: str) -> int:
         """Keep the rows of a query with a number ``rid`` for each, from 0; return how many there are."""
