@@ -9,9 +9,7 @@ from airflow_provider_docflow.cli.arguments import JSON, NUMBER, REASON, command
 _INCIDENT = Arg(("incident",), help="incident id", type=int)
 _WHICH = (
     option("document-type", "where several documents have this number"),
-    option(
-        "instance", "its system, by a connection, where several documents have this number"
-    ),
+    option("instance", "its system, by a connection, where several documents have this number"),
     option("company-code", "where several documents have this number"),
 )
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -30,6 +29,7 @@ from airflow_provider_docflow.core.exchange import (
 )
 from airflow_provider_docflow.core.profile import Token
 from airflow_provider_docflow.core.site import Site
+from airflow_provider_docflow.hooks.deadlines import check_deadline, is_stale, renewed
 from airflow_provider_docflow.hooks.gates import Gate, Passage, for_login
 from airflow_provider_docflow.hooks.tokens import LOGIN_SECONDS, LocalTokens, Tokens, login_key
 from airflow_provider_docflow.hooks.trust import trust
@@ -40,48 +40,10 @@ for _name in ("httpx2", "httpcore2"):
     if logging.getLogger(_name).level == logging.NOTSET:
         logging.getLogger(_name).setLevel(logging.WARNING)
 
-__all__ = ["AsyncDoor", "Door", "LocalTokens", "SqlRunner", "Tokens", "check_deadline", "refuse_if_late"]
+__all__ = ["AsyncDoor", "Door", "LocalTokens", "SqlRunner", "Tokens"]
 
 T = TypeVar("T")
 SqlRunner = Callable[[SqlUnit], list[list[dict[str, Any]]]]
-
-IDLE_SECONDS = 5.0
-"""How long an idle connection is kept; servers drop theirs a little later."""
-
-
-def refuse_if_late(not_after: float | None) -> None:
-    """Refuse a write whose lease can no longer cover it.
-
-    :param not_after: monotonic seconds, None where there is no lease.
-    :raises LeaseLost: nothing was sent.
-    """
-    if not_after is not None and time.monotonic() > not_after:
-        raise exc.LeaseLost(
-            "the time to send this write is over; nothing was sent.",
-            remedy="Nothing: the next try probes first.",
-        )
-
-
-def check_deadline(request: httpx2.Request) -> None:
-    """Refuse to send a request whose lease can no longer cover it.
-
-    :raises LeaseLost: nothing was sent.
-    """
-    refuse_if_late(request.extensions.get("docflow_not_after"))
-
-
-def is_stale(request: httpx2.Request) -> bool:
-    """Tell whether the moment that a gate gave a request has passed, while it waited for a connection."""
-    return time.monotonic() > float(request.extensions.get("docflow_use_by", math.inf))
-
-
-def renewed(request: httpx2.Request) -> float:
-    """Ask the gate for another moment and return the seconds to wait for it.
-
-    :raises DocflowError: there is none in time; nothing was sent.
-    """
-    wait: float = request.extensions["docflow_renew"](request)
-    return wait
 
 
 class Door:
@@ -198,7 +160,7 @@ class AsyncDoor:
         self._lock, self._slots = asyncio.Lock(), asyncio.Semaphore(self.concurrency)
         self._token: str | None = None
         verify = trust(bool(site.setting("verify_tls", True)))
-        limits = httpx2.Limits(max_connections=self.concurrency, keepalive_expiry=IDLE_SECONDS)
+        limits = httpx2.Limits(max_connections=self.concurrency)
         self.client = httpx2.AsyncClient(
             transport=transport or wire(verify, limits),
             follow_redirects=False,

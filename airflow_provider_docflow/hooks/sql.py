@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.exchange import SqlUnit, Statement
 from airflow_provider_docflow.core.redact import redact_text
-from airflow_provider_docflow.hooks.doors import refuse_if_late
+from airflow_provider_docflow.hooks.deadlines import refuse_if_late
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, CursorResult, Engine

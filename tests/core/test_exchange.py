@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_docflow import exceptions as exc
 from airflow_provider_docflow.core.exchange import Exchange, Pause, adrive, drive, gather, no_later_than
-from airflow_provider_docflow.hooks.doors import check_deadline
+from airflow_provider_docflow.hooks.deadlines import check_deadline
 
 
 def talk(steps: int, log: list[Any]) -> Exchange[int]:
