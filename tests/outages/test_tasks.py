@@ -231,7 +231,11 @@ def _date(attempt: Attempt) -> datetime:
 
 
 def test_within_a_list_the_oldest_go_first(down: World, runner: Runner) -> None:
-    """As many as are under way side by side may overtake each other, and no more."""
+    """Those under way side by side may overtake each other; on the whole the oldest are there first.
+
+    One that is slow to connect is overtaken by more of them, so it is the mean that counts: it would be 8 in
+    any order, and 12 in the reverse.
+    """
     count, side_by_side = 24, 8
     enter_issued(down, {f"PR-{n:02d}": f"2026-03-{count - n:02d}" for n in range(count)})
     orders = read(runner, [f"PR-{n:02d}" for n in range(count)])
@@ -239,7 +243,8 @@ def test_within_a_list_the_oldest_go_first(down: World, runner: Runner) -> None:
     bodies = [json.loads(one["body"]) for one in down.sandbox.requests(ORDERS, method="POST")]
     days = [body["issue_date"] for body in bodies]
     assert len(days) == count
-    assert max(abs(days.index(day) - place) for place, day in enumerate(sorted(days))) <= side_by_side
+    moved = [abs(days.index(day) - place) for place, day in enumerate(sorted(days))]
+    assert sum(moved) / count < side_by_side / 2
 
 
 def test_the_error_of_an_outage_crosses_a_process_boundary() -> None:
