@@ -48,11 +48,16 @@ def prepare(
     for key, side in sides.items():
         columns = _columns(engine.dialect, layout, sides, types, key)
         rows = _prepare(engine, layout, side, key, columns, "rid" in types[key])
-        _check_currencies(engine, layout, side, f"all_{key}")
+        _check_currencies(engine, layout, side, _uncut(side, key))
         counted[key] = _cut_off(engine, layout, side, key, rows)
         if rates:
             engine.view(key, f"SELECT * FROM {convert(engine, layout, side, rates, key)}")
     return counted
+
+
+def _uncut(side: Side, key: str) -> str:
+    """Return the table of a side with what is later than its cut-off, where it has one."""
+    return f"all_{key}" if side.cut_off and side.date else key
 
 
 def _check_columns(layout: Layout, side: Side, types: Mapping[str, str]) -> None:
@@ -121,7 +126,7 @@ def _prepare(
         [f"{column.value} AS {layout.column(column.name)}" for column in columns]
         + [f"{column.bad} AS x{layout.column(column.name)}" for column in columns if column.bad != "NULL"]
     )
-    name = f"all_{key}"
+    name = _uncut(side, key)
     if numbered and all(column.bad == "NULL" for column in columns):
         # It can be read again as often as need be, and nothing has to be parsed: no copy.
         engine.view(name, f"SELECT rid, {shown} FROM raw_{key}")
@@ -167,9 +172,8 @@ def _shown(layout: Layout, name: str, text: object) -> str:
 
 
 def _cut_off(engine: Engine, layout: Layout, side: Side, key: str, rows: int) -> Counted:
-    name = f"all_{key}"
-    if not (side.cut_off and side.date):
-        engine.view(key, f"SELECT * FROM {name}")
+    name = _uncut(side, key)
+    if name == key:
         return Counted(rows, 0)
     day, last = layout.column(side.date), side.cut_off
     within = f"{day} IS NULL OR {day} <= DATE {literal(str(last))}"
