@@ -46,6 +46,12 @@ T = TypeVar("T")
 SqlRunner = Callable[[SqlUnit], list[list[dict[str, Any]]]]
 
 
+def _limits(connections: int) -> httpx2.Limits:
+    # Many servers close what was idle for 5 seconds; a write on a connection that is just closing has to be
+    # probed for.
+    return httpx2.Limits(max_connections=connections, keepalive_expiry=4.0)
+
+
 class Door:
     """Performs exchanges on this thread.
 
@@ -70,7 +76,7 @@ class Door:
             follow_redirects=False,
             trust_env=True,
             verify=trust(bool(site.setting("verify_tls", True))),
-            limits=httpx2.Limits(max_connections=site.profile.max_connections),
+            limits=_limits(site.profile.max_connections),
         )
 
     def run(self, exchange: Exchange[T]) -> T:
@@ -160,7 +166,7 @@ class AsyncDoor:
         self._lock, self._slots = asyncio.Lock(), asyncio.Semaphore(self.concurrency)
         self._token: str | None = None
         verify = trust(bool(site.setting("verify_tls", True)))
-        limits = httpx2.Limits(max_connections=self.concurrency)
+        limits = _limits(self.concurrency)
         self.client = httpx2.AsyncClient(
             transport=transport or wire(verify, limits),
             follow_redirects=False,

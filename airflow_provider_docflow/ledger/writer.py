@@ -49,7 +49,7 @@ class Writer:
         lease_seconds: float = 120.0,
         patience: float = 15.0,
         wave: int = 200,
-        lanes: int = 2,
+        lanes: int = 3,
         abreast: Abreast | None = None,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
