@@ -48,7 +48,7 @@ class Writer:
         owner: str,
         lease_seconds: float = 120.0,
         patience: float = 15.0,
-        wave: int = 200,
+        wave: int = 300,
         lanes: int = 3,
         abreast: Abreast | None = None,
         sleep: Callable[[float], None] = time.sleep,
